@@ -1,0 +1,184 @@
+"""The command line: the facade word for word. Results go to stdout, talk to stderr; bad input ends in exit code 2."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mvsd.errors import UserError
+
+app = typer.Typer(
+    add_completion=False, no_args_is_help=True, help="Speech into the room of a photograph, and out of it."
+)
+data_app = typer.Typer(no_args_is_help=True, help="Training data.")
+app.add_typer(data_app, name="data")
+
+Speech = Annotated[Path, typer.Option(help="Recording: 0.3 to 60 s, any rate, WAV, FLAC, MP3 or OGG.")]
+Out = Annotated[Path, typer.Option(help="WAV file to write.")]
+Distance = Annotated[float | None, typer.Option(help="Talker to listener in metres; unknown if not given.")]
+T60 = Annotated[float | None, typer.Option(help="Reverberation time of the room in seconds, if known.")]
+Steps = Annotated[int, typer.Option(help="Network evaluations.")]
+Sampler = Annotated[str, typer.Option(help="dpm++, ddim or ddpm.")]
+Seed = Annotated[int, typer.Option(help="The same seed gives the same sound.")]
+Weights = Annotated[str | None, typer.Option(help="Folder or Hub id of the weights; the shipped ones if not given.")]
+
+
+def say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+class Bar:
+    """A line on stderr that is written anew, a few times a second."""
+
+    def __init__(self, unit: str):
+        self.unit, self.begin, self.last = unit, time.monotonic(), 0.0
+
+    def __call__(self, done: int, total: int | None) -> None:
+        now = time.monotonic()
+        if now - self.last < 0.2 and done != total:
+            return
+        self.last = now
+        left = f", {(now - self.begin) / done * (total - done):.0f} s left" if total and done else ""
+        print(f"\r{self.unit} {done} of {total or '?'}{left}    ", end="\n" if done == total else "", file=sys.stderr)
+
+
+def _convert(kind: str, speech: Path, image: Path | None, out: Path, settings, weights: str | None) -> None:
+    from mvsd import converters
+
+    converter = getattr(converters, kind).from_pretrained(weights or converters.WEIGHTS)
+    made = converters.convert_file(converter, speech, image, out, settings, Bar("step"))
+    lowered = f", lowered by {-made.gain_db:.1f} dB so as not to clip" if made.gain_db < -0.05 else ""
+    print(
+        f"{out}: {len(made.audio) / made.sample_rate:.2f} s by {made.system} ({made.checkpoint_sha256[:12]}), "
+        f"{settings.steps} steps of {settings.sampler}, seed {settings.seed}, {made.seconds:.2f} s of work on "
+        f"{made.device}, real-time factor {made.real_time_factor:.3f}{lowered}"
+    )
+
+
+@app.command()
+def match(
+    image: Annotated[Path | None, typer.Option(help="Photograph or 360-degree panorama of the room.")] = None,
+    speech: Speech = ...,
+    out: Out = ...,
+    distance: Distance = None,
+    t60: T60 = None,
+    steps: Steps = 6,
+    sampler: Sampler = "dpm++",
+    seed: Seed = 0,
+    weights: Weights = None,
+) -> None:
+    """Speech as if spoken in the room of a photograph (visual acoustic matching)."""
+    from mvsd.conversion import Settings
+
+    _convert("Reverberator", speech, image, out, Settings(steps, sampler, seed, distance, t60), weights)
+
+
+@app.command()
+def dereverb(
+    speech: Speech,
+    out: Out,
+    image: Annotated[Path | None, typer.Option(help="Photograph of the room, if there is one.")] = None,
+    distance: Distance = None,
+    t60: T60 = None,
+    steps: Steps = 6,
+    sampler: Sampler = "dpm++",
+    seed: Seed = 0,
+    weights: Weights = None,
+) -> None:
+    """Speech with the room taken out (dereverberation)."""
+    from mvsd.conversion import Settings
+
+    _convert("Dereverberator", speech, image, out, Settings(steps, sampler, seed, distance, t60), weights)
+
+
+@app.command()
+def rooms(
+    count: Annotated[int, typer.Option(help="Rooms.")],
+    out: Annotated[Path, typer.Option(help="Folder to write to; what is there already is kept.")],
+    seed: Annotated[int, typer.Option(help="Decides every room.")] = 0,
+    speech: Annotated[Path | None, typer.Option(help="Folder of dry speech: writes clean/ and reverb/ too.")] = None,
+    views: Annotated[int, typer.Option(help="Views of each room, each with its own response and clip.")] = 3,
+    speakers: Annotated[str, typer.Option(help="all, train or held-out.")] = "all",
+    pictures: Annotated[bool, typer.Option(help="Render the views.")] = True,
+) -> None:
+    """Simulate furnished rooms: pictures, responses, and what is true of them."""
+    from mvsd.data.rooms import simulate
+
+    print(simulate(count, seed, out, speech, views, speakers, Bar("room"), pictures=pictures))
+
+
+@data_app.command()
+def pack(
+    rooms: Annotated[list[Path], typer.Option(help="Folder written by `rooms`; may be given again.")],
+    speech: Annotated[Path, typer.Option(help="Folder of dry speech.")],
+    out: Annotated[Path, typer.Option(help="Folder of the pack.")],
+    rirs: Annotated[Path | None, typer.Option(help="CSV of measured responses: columns path, room.")] = None,
+    mib: Annotated[float | None, typer.Option(help="Budget; an even sample of all is taken.")] = None,
+) -> None:
+    """Gather rooms and speech into few files to train from."""
+    from mvsd.data.pack import write_pack
+
+    made = write_pack(list(rooms), speech, out, rirs, mib, Bar("file"))
+    print(", ".join(f"{name} {value:.4g}" for name, value in made.items()))
+
+
+@app.command()
+def train(
+    recipe: Annotated[str, typer.Argument(help="Recipe, a stage of it as recipe:stage.")],
+    data: Annotated[Path, typer.Option(help="Folder of the pack.")],
+    out: Annotated[Path, typer.Option(help="Run folder; a run that is there goes on.")],
+    minutes: Annotated[float | None, typer.Option(help="The run's whole clock; the recipe's if not given.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Steps of each stage instead of minutes.")] = None,
+    stop_after: Annotated[float | None, typer.Option(help="Leave with a checkpoint after so many minutes.")] = None,
+    init: Annotated[Path | None, typer.Option(help="Folder of weights to begin from.")] = None,
+    pretrained: Annotated[
+        bool, typer.Option(help="Begin the scene encoder from ImageNet weights (downloads).")
+    ] = False,
+    seed: Seed = 0,
+) -> None:
+    """Train a recipe; what comes out lies in OUT/weights."""
+    from mvsd.training.recipes import run_recipe
+
+    finished = run_recipe(recipe, data, out, minutes, steps, stop_after, init, pretrained, seed, Bar("training step"))
+    print(out / "weights" if finished else f"{out}: stopped with a checkpoint; the same command goes on")
+
+
+@app.command()
+def evaluate(
+    data: Annotated[Path, typer.Option(help="Folder written by `rooms --speech`.")],
+    out: Annotated[Path, typer.Option(help="Folder for results.csv and table.md.")],
+    task: Annotated[str | None, typer.Option(help="match or dereverb; both if not given.")] = None,
+    limit: Annotated[int | None, typer.Option(help="Only so many clips.")] = None,
+    steps: Steps = 6,
+    sampler: Sampler = "dpm++",
+    seed: Seed = 0,
+    weights: Weights = None,
+) -> None:
+    """Measure the converters against the truth, with the picture, another's, none, and the true numbers."""
+    from mvsd.conversion import Settings
+    from mvsd.evaluate import evaluate_rooms
+
+    tasks = (task,) if task else ("match", "dereverb")
+    settings = Settings(steps, sampler, seed)
+    print(evaluate_rooms(data, out, tasks, settings, limit, weights, Bar("conversion")))
+
+
+def main() -> None:
+    """Run, and turn what a person can mend into one line and exit code 2."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    try:
+        app()
+    except UserError as error:
+        say(f"mvsd: {error}")
+        sys.exit(2)
+    except ModuleNotFoundError as error:
+        say(f"mvsd: {error.name} is not installed. Install it with: pip install -r mvsd/requirements-lab.txt")
+        sys.exit(2)
+    except KeyboardInterrupt:
+        say("mvsd: stopped")
+        sys.exit(130)

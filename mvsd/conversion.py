@@ -1,0 +1,74 @@
+"""What every system that turns one recording into another takes, reports and returns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from mvsd.clip import Clip
+
+OnStep = Callable[[int, int], None]  # (steps done, steps in all)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to convert. None means unknown: the converter then takes it from the picture, or from what is usual."""
+
+    steps: int = 6  # network evaluations
+    sampler: str = "dpm++"  # a key of mvsd.diffusion.SAMPLERS
+    seed: int = 0
+    distance_m: float | None = None  # talker to listener
+    t60_s: float | None = None  # the room in numbers instead of, or besides, a picture
+    drr_db: float | None = None
+
+
+@dataclass(frozen=True)
+class Progress:
+    """A conversion under way. mel: (128, frames) log-mel (nepers) as estimated so far, at the clip's level."""
+
+    done: int
+    total: int
+    mel: Tensor
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """A converted clip and where it came from.
+
+    source, audio: (samples,) 16 kHz mono, of equal length (the source is padded with silence while the room rings out).
+    source_mel, mel: (128, frames) natural log of the mel magnitude, floor 1e-5.
+    speech_end: sample at which the source itself ended. gain_db: how far the result was lowered so as not to clip.
+    """
+
+    source: Tensor
+    audio: Tensor
+    sample_rate: int
+    source_mel: Tensor
+    mel: Tensor
+    speech_end: int
+    gain_db: float
+    system: str
+    checkpoint_sha256: str
+    settings: Settings
+    seconds: float
+    device: str
+
+    @property
+    def real_time_factor(self) -> float:
+        """Seconds of work for a second of the source."""
+        return self.seconds * self.sample_rate / self.speech_end
+
+
+class Converter(Protocol):
+    """A system behind the one interface: ours, a companion, or a baseline."""
+
+    name: str
+    needs: frozenset[str]  # fields of Clip it cannot do without
+
+    def stream(self, clip: Clip, settings: Settings) -> Iterator[Progress | Conversion]:
+        """Yield a Progress after each step and the Conversion last; closing the iterator stops the work."""
+        ...

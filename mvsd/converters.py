@@ -1,0 +1,200 @@
+"""The two converters of MVSD (arXiv 2407.10373): dry speech into a room, and the room out of speech."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Self
+
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
+
+from mvsd.audio import CEILING, MEL, SAMPLE_RATE, load, log_mel, save, speech_level
+from mvsd.checkpoint import find_weights
+from mvsd.clip import Clip
+from mvsd.conversion import Conversion, Converter, OnStep, Progress, Settings
+from mvsd.denoiser import Denoiser, Windows, long_denoise
+from mvsd.diffusion import SAMPLERS, SeededNoise, trailing_steps
+from mvsd.errors import UserError
+from mvsd.unet import Condition
+from mvsd.vision import SceneEncoder, load_image
+from mvsd.vocoder import Vocoder, vocode
+
+WEIGHTS = Path(__file__).resolve().parent.parent / "assets" / "weights"
+SILENCE = math.log(MEL.floor)
+LONGEST_TAIL_S = 3.0
+DEAD_DB = 60.0  # a tail this far under the loudest frame has died
+FADE_S = 0.05
+
+Inverse = Callable[[Tensor, Tensor, int], Tensor]  # (mel, source samples, seed) -> samples
+
+
+class MvsdConverter:
+    """What both directions share: level, windows, sampling, sound."""
+
+    name: str
+    task: str
+    file: str
+    needs: frozenset[str] = frozenset()
+    tail_s = 0.0
+
+    def __init__(self, denoiser: Denoiser, scene: SceneEncoder, vocoder: Vocoder, device: torch.device | str = "cpu"):
+        if denoiser.config.task != self.task:
+            raise UserError(f"These weights were trained to {denoiser.config.task}, not to {self.task}.")
+        self.denoiser, self.scene, self.vocoder = (part.to(device).eval() for part in (denoiser, scene, vocoder))
+        self.device = torch.device(device)
+        self.inverse: Inverse = lambda mel, source, seed: vocode(self.vocoder, mel, source, self.task, seed)
+
+    @classmethod
+    def from_pretrained(cls, source: str | Path = WEIGHTS, device: torch.device | str | None = None) -> Self:
+        """Load from a local folder or a Hub id; device None takes a CUDA GPU if there is one."""
+        device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+        return cls(
+            Denoiser.from_pretrained(find_weights(source, cls.file)),
+            SceneEncoder.from_pretrained(find_weights(source, "scene.safetensors")),
+            Vocoder.from_pretrained(find_weights(source, "vocoder.safetensors")),
+            device,
+        )
+
+    def condition(self, clip: Clip, settings: Settings) -> Condition:
+        """What picture and settings say of the room, for one item."""
+        unknown = Condition.unknown(1, self.denoiser.config.scene_dim)
+        logs = [math.nan if value is None else math.log(value) for value in (settings.distance_m, settings.t60_s)]
+        drr = math.nan if settings.drr_db is None else settings.drr_db / 10
+        numbers = torch.tensor([[*logs, drr]])
+        if clip.image is None:
+            return Condition(unknown.scene, unknown.tokens, unknown.has_scene, numbers).to(self.device)
+        scene, tokens = self.scene.see(clip.image)
+        return Condition(scene, tokens, torch.ones(1, dtype=torch.bool), numbers).to(self.device)
+
+    def stream(self, clip: Clip, settings: Settings) -> Iterator[Progress | Conversion]:
+        """Yield a Progress after each step and the Conversion last; closing the iterator stops the work.
+
+        Raises UserError for settings out of range or a clip that lacks what is needed.
+        """
+        _check(settings)
+        if "image" in self.needs and clip.image is None and settings.t60_s is None:
+            raise UserError(f"The {self.name} needs a picture of the room. Add one, or give the room's T60.")
+        begin = time.monotonic()
+        gain = self.denoiser.config.level / speech_level(clip.audio)
+        source = pad(clip.audio * gain, (0, round(self.tail_s * SAMPLE_RATE))).to(self.device)
+        source = pad(source, (0, -len(source) % MEL.hop))
+        source_mel = log_mel(source[None])
+        for done, total, mel in self._sample(source_mel, self.condition(clip, settings), settings):
+            yield Progress(done, total, (mel[0] - math.log(gain)).clamp(min=SILENCE).cpu())
+        audio = self.inverse(mel[0], source, settings.seed)[: len(source)].cpu()
+        audio = self._trimmed(audio, len(clip.audio)) / gain
+        yield self._conversion(clip, audio, settings, time.monotonic() - begin)
+
+    def _sample(
+        self, source_mel: Tensor, condition: Condition, settings: Settings
+    ) -> Iterator[tuple[int, int, Tensor]]:
+        """Steps done, steps in all, and the log-mel (1, 128, frames) as estimated so far, at the working level."""
+        frames, config = source_mel.shape[-1], self.denoiser.config
+        plan = Windows.of(frames, config)
+        padded = pad(source_mel, (plan.length - frames, 0), value=SILENCE)
+        noise = SeededNoise([settings.seed], config.n_mels, plan.length)
+        process = self.denoiser.process
+        ladder = trailing_steps(process.steps, settings.steps)
+        denoise = long_denoise(self.denoiser, padded, condition)
+        draw = lambda: noise().to(self.device)  # noqa: E731
+        estimates = SAMPLERS[settings.sampler](denoise, draw(), ladder, process, draw)
+        for done, x in enumerate(estimates, 1):
+            mel = self.denoiser.decode(x, padded).clamp(min=SILENCE)
+            yield done, len(ladder) - 1, mel[..., -frames:]
+
+    def _trimmed(self, audio: Tensor, speech_end: int) -> Tensor:
+        """Cut after the speech where the tail has died, and fade the last 50 ms of it out."""
+        if self.tail_s == 0:
+            return audio[:speech_end]
+        levels = audio[: len(audio) // MEL.hop * MEL.hop].reshape(-1, MEL.hop).square().mean(1)
+        alive = int((levels > levels.max() * 10 ** (-DEAD_DB / 10)).nonzero().max()) + 1
+        fade = int(FADE_S * SAMPLE_RATE)
+        end = min(len(audio), max(speech_end, alive * MEL.hop) + fade)
+        ramp = torch.ones(end)
+        ramp[end - fade :] = torch.linspace(1, 0, fade)
+        return audio[:end] * ramp
+
+    def _conversion(self, clip: Clip, audio: Tensor, settings: Settings, seconds: float) -> Conversion:
+        lowered = min(1.0, CEILING / max(float(audio.abs().max()), 1e-9))
+        audio, source = audio * lowered, pad(clip.audio, (0, len(audio) - len(clip.audio)))
+        return Conversion(
+            source=source,
+            audio=audio,
+            sample_rate=SAMPLE_RATE,
+            source_mel=log_mel(source[None])[0],
+            mel=log_mel(audio[None])[0],
+            speech_end=len(clip.audio),
+            gain_db=20 * math.log10(lowered),
+            system=self.name,
+            checkpoint_sha256=self.denoiser.checkpoint_sha256,
+            settings=settings,
+            seconds=seconds,
+            device=str(self.device),
+        )
+
+
+class Reverberator(MvsdConverter):
+    """f of the paper: speech as if spoken in the room of the picture. The room may ring up to 3 s beyond the speech."""
+
+    name, task, file = "mvsd reverberator", "match", "reverberator.safetensors"
+    needs = frozenset({"image"})
+    tail_s = LONGEST_TAIL_S
+
+
+class Dereverberator(MvsdConverter):
+    """g of the paper: speech with its room taken out; a picture of the room helps and is not needed."""
+
+    name, task, file = "mvsd dereverberator", "dereverb", "dereverberator.safetensors"
+
+
+def _check(settings: Settings) -> None:
+    if settings.sampler not in SAMPLERS:
+        raise UserError(f"There is no sampler {settings.sampler}. Choose {', '.join(SAMPLERS)}.")
+    if not 1 <= settings.steps <= 250:
+        raise UserError(f"{settings.steps} steps were asked for; choose 1 to 250.")
+    if settings.distance_m is not None and not 0.2 <= settings.distance_m <= 50:
+        raise UserError(f"A distance of {settings.distance_m:g} m was given; choose 0.2 to 50 m.")
+    if settings.t60_s is not None and not 0.05 <= settings.t60_s <= 5:
+        raise UserError(f"A T60 of {settings.t60_s:g} s was given; choose 0.05 to 5 s.")
+    if settings.seed < 0:
+        raise UserError(f"The seed is {settings.seed}; choose 0 or a positive whole number.")
+
+
+def open_clip(speech: str | Path, image: str | Path | None = None) -> Clip:
+    """Read a recording and, if given, a picture. Raises UserError for everything that is not one."""
+    return Clip(load(speech), SAMPLE_RATE, load_image(image) if image else None)
+
+
+def convert(
+    converter: Converter, clip: Clip, settings: Settings = Settings(), on_step: OnStep | None = None
+) -> Conversion:
+    """Run a converter to its end, telling on_step(done, total)."""
+    with closing(converter.stream(clip, settings)) as stream:
+        for item in stream:
+            if isinstance(item, Conversion):
+                return item
+            if on_step:
+                on_step(item.done, item.total)
+    raise AssertionError("a converter's stream ends in its Conversion")
+
+
+def convert_file(
+    converter: Converter,
+    speech: str | Path,
+    image: str | Path | None,
+    out: str | Path,
+    settings: Settings = Settings(),
+    on_step: OnStep | None = None,
+) -> Conversion:
+    """Files in, 16-bit WAV out."""
+    folder = Path(out).resolve().parent
+    if not folder.is_dir():
+        raise UserError(f"There is no folder {folder} to write to. Make it first.")
+    conversion = convert(converter, open_clip(speech, image), settings, on_step)
+    save(out, conversion.audio, conversion.sample_rate)
+    return conversion

@@ -1,0 +1,198 @@
+"""The converters against the truth on simulated rooms: a row a clip, task and condition, then a table.
+
+Conditions: `picture` (as users have it, default settings), `other_picture` (another room's), `no_picture`, and `truth`
+(T60 and DRR in numbers). If the first three agree, the picture is ignored.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import soundfile
+import torch
+from torch import Tensor
+
+from mvsd.acoustics import free_decay_t60
+from mvsd.audio import SAMPLE_RATE, log_mel
+from mvsd.clip import Clip
+from mvsd.conversion import Conversion, Progress, Settings
+from mvsd.converters import WEIGHTS, Dereverberator, MvsdConverter, Reverberator
+from mvsd.errors import UserError
+from mvsd.metrics import bootstrap_interval, detail_ratio, mel_error_db, pesq_wb, wpe
+from mvsd.vision import load_image
+
+CONVERTERS = {"match": Reverberator, "dereverb": Dereverberator}
+CONDITIONS = {"match": ("picture", "other_picture", "no_picture", "truth"), "dereverb": ("picture",)}
+COLUMNS = (
+    *("clip", "room", "task", "condition", "status", "reason", "checkpoint_sha256", "steps", "sampler", "seed"),
+    *("seconds", "rtf", "input_db", "error_db", "sound_db", "detail", "t60_true_s", "t60_s"),
+    *("pesq_input", "pesq", "pesq_wpe"),
+)
+Row = dict[str, object]
+
+
+def evaluate_rooms(
+    data: str | Path,
+    out: str | Path,
+    tasks: tuple[str, ...] = ("match", "dereverb"),
+    settings: Settings = Settings(),
+    limit: int | None = None,
+    weights: str | None = None,
+    on_step: Callable[[int, int], None] | None = None,
+) -> str:
+    """Write out/results.csv and out/table.md from a folder made by `rooms --speech`; goes on where it was stopped.
+
+    Returns the table. A clip that fails is a row with its reason.
+    """
+    data, out = Path(data), Path(out)
+    if not (data / "reverb").is_dir():
+        raise UserError(f"{data} holds no pairs. Make them with: python -m mvsd rooms --speech DIR --out {data}")
+    if unknown := set(tasks) - set(CONVERTERS):
+        raise UserError(f"There is no task {unknown.pop()}. Choose match or dereverb.")
+    out.mkdir(parents=True, exist_ok=True)
+    views = pd.read_csv(data / "rooms.csv").to_dict("records")[:limit]
+    jobs = [(task, view, condition) for task in tasks for view in views for condition in CONDITIONS[task]]
+    done = _done(out / "results.csv")
+    converters = {task: CONVERTERS[task].from_pretrained(weights or WEIGHTS) for task in tasks}
+    for number, (task, view, condition) in enumerate(jobs, 1):
+        if (view["stem"], task, condition) not in done:
+            other = views[(views.index(view) + len(views) // 2) % len(views)]["stem"]
+            row = _row(converters[task], task, data, view, condition, other, settings)
+            _append(out / "results.csv", row)
+        if on_step:
+            on_step(number, len(jobs))
+    table = summary(pd.read_csv(out / "results.csv"))
+    (out / "table.md").write_text(table + "\n")
+    return table
+
+
+def _done(path: Path) -> set[tuple[str, str, str]]:
+    if not path.is_file():
+        return set()
+    with open(path, newline="") as file:
+        return {(row["clip"], row["task"], row["condition"]) for row in csv.DictReader(file)}
+
+
+def _append(path: Path, row: Row) -> None:
+    new = not path.is_file()
+    with open(path, "a", newline="") as file:
+        writer = csv.DictWriter(file, COLUMNS)
+        if new:
+            writer.writeheader()
+        writer.writerow(row)
+
+
+def _row(
+    converter: MvsdConverter, task: str, data: Path, view: Row, condition: str, other: str, settings: Settings
+) -> Row:
+    row: Row = {"clip": view["stem"], "room": view["room"], "task": task, "condition": condition, "status": "ok"}
+    row |= {"steps": settings.steps, "sampler": settings.sampler, "seed": settings.seed}
+    try:
+        return row | measure(converter, task, data, view, condition, other, settings)
+    except (UserError, OSError) as error:
+        return row | {"status": "failed", "reason": str(error)}
+
+
+def measure(
+    converter: MvsdConverter, task: str, data: Path, view: Row, condition: str, other: str, settings: Settings
+) -> Row:
+    """One conversion and what there is to say of it; only `picture` goes on to sound."""
+    clean, reverb = (read(data / kind / f"{view['stem']}.wav") for kind in ("clean", "reverb"))
+    source, target = (clean, reverb) if task == "match" else (reverb, clean)
+    image = {"picture": view["stem"], "other_picture": other}.get(condition)
+    clip = Clip(source, SAMPLE_RATE, load_image(data / "image" / f"{image}.jpg") if image else None)
+    if condition == "truth":
+        settings = replace(settings, t60_s=float(view["t60_s"]), drr_db=float(view["drr_db"]))
+    mel, made = last_mel(converter, clip, settings, sound=condition == "picture")
+    wanted = log_mel(target[None])[0]
+    row: Row = {
+        "checkpoint_sha256": converter.denoiser.checkpoint_sha256,
+        "input_db": mel_error_db(log_mel(source[None])[0], wanted),
+        "error_db": mel_error_db(mel, wanted),
+        "detail": detail_ratio(mel[:, : wanted.shape[1]], wanted),
+    }
+    if made is None:
+        return row
+    row |= {"seconds": made.seconds, "rtf": made.real_time_factor, "sound_db": mel_error_db(made.mel, wanted)}
+    if task == "match":
+        end = int(clean.nonzero().max()) + 1
+        heard = free_decay_t60(made.audio.numpy(), end)
+        return row | {"t60_true_s": view["t60_s"], "t60_s": "" if heard is None else heard}
+    pesq = {"pesq": made.audio, "pesq_input": reverb, "pesq_wpe": wpe(reverb)}
+    return row | {name: pesq_wb(audio, clean) for name, audio in pesq.items()}
+
+
+def read(path: Path) -> Tensor:
+    """(samples,) of a file at 16 kHz."""
+    return torch.from_numpy(soundfile.read(path, dtype="float32")[0])
+
+
+def last_mel(converter: MvsdConverter, clip: Clip, settings: Settings, sound: bool) -> tuple[Tensor, Conversion | None]:
+    """The finished mel, and the conversion if the sound is wanted too."""
+    mel, needs = None, converter.needs
+    converter.needs = frozenset()  # the control without a picture runs blind
+    try:
+        for item in converter.stream(clip, settings):
+            if isinstance(item, Progress):
+                mel = item.mel
+                if item.done == item.total and not sound:
+                    return mel, None
+            else:
+                return mel, item
+    finally:
+        converter.needs = needs
+    raise AssertionError("a converter's stream ends in its Conversion")
+
+
+def summary(results: pd.DataFrame) -> str:
+    """The table of the README, in Markdown."""
+    good = results[results.status == "ok"]
+    lines = ["| measure | match | dereverb |", "|---|---|---|"]
+    shown = good[good.condition == "picture"].groupby("task")
+    for title, cell in (
+        ("clips", lambda part: f"{len(part)}"),
+        ("log-mel error of the input, dB", lambda part: f"{part.input_db.mean():.2f}"),
+        ("log-mel error of the result, dB", lambda part: f"{part.error_db.mean():.2f}"),
+        ("result over input", lambda part: f"{part.error_db.mean() / part.input_db.mean():.3f}"),
+        ("log-mel error of the sound, dB", lambda part: f"{part.sound_db.mean():.2f}"),
+        ("detail ratio", lambda part: f"{part.detail.mean():.3f}"),
+        ("real-time factor", lambda part: f"{part.rtf.median():.3f}"),
+    ):
+        cells = {task: cell(part) for task, part in shown}
+        lines.append(f"| {title} | {cells.get('match', '')} | {cells.get('dereverb', '')} |")
+    lines += [f"| {title} | {match} | {dereverb} |" for title, match, dereverb in _more(good)]
+    failed = len(results) - len(good)
+    return "\n".join(lines + ([f"\n{failed} conversions failed; see results.csv."] if failed else []))
+
+
+def _more(good: pd.DataFrame) -> Iterator[tuple[str, str, str]]:
+    match, dereverb = (good[good.task == task] for task in ("match", "dereverb"))
+    errors = match.groupby("condition").error_db.mean()
+    if {"picture", "other_picture", "no_picture", "truth"} <= set(errors.index):
+        for name in ("other_picture", "no_picture", "truth"):
+            yield f"log-mel error with {name.replace('_', ' ')}, dB", f"{errors[name]:.2f}", ""
+        pays = (errors.no_picture - errors.picture) / (errors.no_picture - errors.truth)
+        yield "share of what the truth would gain that the picture gains", f"{pays:.2f}", ""
+    heard = match[(match.condition == "picture") & match.t60_s.notna()]
+    if len(heard) > 2:
+        rank = heard.t60_s.corr(heard.t60_true_s, method="spearman")
+        yield f"T60 of the result against the room's, Spearman ({len(heard)} with a decay)", f"{rank:.2f}", ""
+    if len(dereverb):
+        yield (
+            "PESQ-wb of input, WPE, result",
+            "",
+            " / ".join(f"{dereverb[name].mean():.3f}" for name in ("pesq_input", "pesq_wpe", "pesq")),
+        )
+        gain = (dereverb.pesq - dereverb.pesq_wpe).to_numpy()
+        kept = np.isfinite(gain)
+        low, high = bootstrap_interval(gain[kept], dereverb.room.to_numpy()[kept])
+        yield (
+            "PESQ-wb of the result less WPE's, 95 % interval",
+            "",
+            f"{gain[kept].mean():+.3f} ({low:+.3f} to {high:+.3f})",
+        )

@@ -1,0 +1,109 @@
+"""What a conversion did, in numbers: the decay before and after, and the provenance of the result."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from mvsd.acoustics import energy_decay_db, free_decay_t60, mid_band
+from mvsd.audio import speech_level
+from mvsd.conversion import Conversion
+
+NOTHING = "-"  # shown where there is nothing to measure
+WORD_END_DB = -30.0  # a word is over where the dry speech has fallen this far below its level
+LATER_S, WINDOW_S = 0.2, 0.05  # the level is read in 50 ms, 0.2 s after the last word
+SHORTEST_DECAY_S = 0.05  # a shorter curve is not drawn
+LOWEST_DB = -45.0
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table. One value for both columns is given as `after`, with before None."""
+
+    name: str
+    before: str | None
+    after: str
+
+
+def last_word_end(dry: np.ndarray, speech_level_: float, rate: int) -> int:
+    """Sample at which the last word is over in dry speech, (samples,): 10 ms frames above -30 dB re its level."""
+    frame = rate // 100
+    frames = dry[: len(dry) // frame * frame].reshape(-1, frame)
+    loud = np.flatnonzero(
+        np.mean(frames.astype(np.float64) ** 2, axis=1) > (speech_level_ * 10 ** (WORD_END_DB / 20)) ** 2
+    )
+    return int((loud[-1] + 1) * frame) if len(loud) else len(dry)
+
+
+def recorded(conversion: Conversion) -> tuple[np.ndarray, np.ndarray]:
+    """Source and result, each (samples,), without the digital silence they were padded with."""
+    source, audio = conversion.source[: conversion.speech_end].numpy(), conversion.audio.numpy()
+    return np.trim_zeros(source, "b"), np.trim_zeros(audio, "b")
+
+
+def last_word(conversion: Conversion, *, dry_is_after: bool) -> int:
+    """Sample at which the last word is over, told by the dry one of source and result."""
+    dry = (conversion.audio if dry_is_after else conversion.source)[: conversion.speech_end]
+    return last_word_end(dry.numpy(), speech_level(dry, conversion.sample_rate), conversion.sample_rate)
+
+
+def curves(conversion: Conversion, *, dry_is_after: bool) -> dict[str, np.ndarray]:
+    """Energy decay in dB after the last word, of "before" and "after" where there is a decay to be seen."""
+    end, rate = last_word(conversion, dry_is_after=dry_is_after), conversion.sample_rate
+    pair = zip(("before", "after"), recorded(conversion), strict=True)
+    decays = {name: free_decay_db(audio, end, rate) for name, audio in pair}
+    return {name: decay for name, decay in decays.items() if len(decay) >= SHORTEST_DECAY_S * rate}
+
+
+def free_decay_db(audio: np.ndarray, begin: int, rate: int) -> np.ndarray:
+    """Energy decay curve in dB at mid frequencies from sample `begin` to the floor it ends in; empty where that is all.
+
+    The curve bends down where it was cut, so its last stretch, below -45 dB, is left out.
+    """
+    tail, frame = mid_band(audio, rate)[begin:], rate // 100
+    frames = tail[: len(tail) // frame * frame].reshape(-1, frame)
+    if len(frames) < 5:
+        return np.zeros(0)
+    level_db = 10 * np.log10(np.mean(frames**2, axis=1) + 1e-14)
+    floor_db = float(np.median(level_db[-max(5, len(level_db) // 10) :]))
+    above = np.flatnonzero(level_db > max(floor_db + 6.0, level_db.max() - 50.0))
+    decay = energy_decay_db(tail[: (above[-1] + 1) * frame]) if len(above) else np.zeros(0)
+    return decay[decay > LOWEST_DB]
+
+
+def level_later_db(audio: np.ndarray, end: int, level: float, rate: int) -> float | None:
+    """Level 0.2 s after the last word, in dB re the speech; None where the recording is over by then."""
+    begin = end + int(LATER_S * rate)
+    piece = audio[begin : begin + int(WINDOW_S * rate)]
+    if len(piece) < int(WINDOW_S * rate) or not np.any(piece):
+        return None
+    return 10 * float(np.log10(np.mean(piece.astype(np.float64) ** 2) / level**2))
+
+
+def _text(value: float | None, form: str) -> str:
+    return NOTHING if value is None else form.format(value).replace("-", "−")
+
+
+def rows(conversion: Conversion, *, dry_is_after: bool) -> list[Row]:
+    """The table beside a result."""
+    rate, settings = conversion.sample_rate, conversion.settings
+    pair, end = recorded(conversion), last_word(conversion, dry_is_after=dry_is_after)
+    levels = [speech_level(audio[: conversion.speech_end], rate) for audio in (conversion.source, conversion.audio)]
+    t60s = [_text(free_decay_t60(audio, end, rate), "{:.2f} s") for audio in pair]
+    later = [_text(level_later_db(x, end, level, rate), "{:.0f} dB") for x, level in zip(pair, levels, strict=True)]
+    lengths = [f"{samples / rate:.2f} s" for samples in (conversion.speech_end, len(conversion.audio))]
+    return [
+        Row("Reverberation time T60", *t60s),
+        Row("Level 0.2 s after the last word", *later),
+        Row("Length", *lengths),
+        Row("Lowered so as not to clip", None, _text(conversion.gain_db, "{:.1f} dB") if conversion.gain_db else "no"),
+        Row(
+            "Time taken", None, f"{conversion.seconds:.1f} s on {conversion.device}" if conversion.seconds else NOTHING
+        ),
+        Row("Real-time factor", None, f"{conversion.real_time_factor:.2f}" if conversion.seconds else NOTHING),
+        Row("Seed", None, str(settings.seed)),
+        Row("Steps and sampler", None, f"{settings.steps}, {settings.sampler}"),
+        Row("System", None, conversion.system),
+        Row("Checkpoint", None, conversion.checkpoint_sha256[:12] or NOTHING),
+    ]

@@ -1,0 +1,144 @@
+"""Training of one converter on pairs made on the fly: the paired part of MVSD (arXiv 2407.10373), eq. 7 and 9."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Generator, Tensor, nn
+
+from mvsd.audio import log_mel
+from mvsd.data.pack import Pack, RoomView
+from mvsd.data.pairs import PairMaker, Taste
+from mvsd.denoiser import Denoiser, DenoiserConfig
+from mvsd.diffusion import sample_dpm2m, trailing_steps
+from mvsd.metrics import detail_ratio, mel_error_db
+from mvsd.unet import Condition
+
+EDGE = 2  # frames of margin that PairMaker leaves on each side
+FILES = {"match": "reverberator.safetensors", "dereverb": "dereverberator.safetensors"}
+
+
+@dataclass(frozen=True)
+class Hints:
+    """How often what is known of the room while training: the rest of the time it is unknown."""
+
+    scene: float = 0.72
+    numbers: float = 0.3  # T60 and DRR
+    distance: float = 0.3
+
+
+@dataclass(frozen=True)
+class SceneFeatures:
+    """Every view's embeddings under k augmentations. scene: (views, k, 256); tokens: (views, k, 49, 256)."""
+
+    scene: Tensor
+    tokens: Tensor
+    row: dict[int, int]  # a view's begin in the response pool -> row
+
+    def of(self, views: list[RoomView], generator: Generator) -> tuple[Tensor, Tensor, Tensor]:
+        """Scene, tokens and whether there is a picture, a random augmentation for each view."""
+        rows = torch.tensor([self.row.get(view.begin, -1) for view in views])
+        pick = torch.randint(self.scene.shape[1], (len(views),), generator=generator)
+        has = rows >= 0
+        return self.scene[rows, pick].float(), self.tokens[rows, pick].float(), has
+
+
+def numbers_of(views: list[RoomView]) -> Tensor:
+    """What Condition.numbers holds for these views, (B, 3)."""
+    unknown = float("nan")
+    rows = [(view.distance_m or unknown, view.t60_s, view.drr_db) for view in views]
+    table = torch.tensor(rows, dtype=torch.float32)
+    return torch.stack([table[:, 0].log(), table[:, 1].log(), table[:, 2] / 10], 1)
+
+
+class ConverterTask:
+    """One of the two converters, its data and its validation."""
+
+    def __init__(
+        self,
+        config: DenoiserConfig,
+        pack: Pack,
+        batch: int,
+        features: SceneFeatures | None = None,
+        hints: Hints = Hints(),
+        style_weight: float = 0.5,
+        init: Path | None = None,
+        seed: int = 0,
+    ):
+        torch.manual_seed(seed)  # initial weights
+        self.model = Denoiser.from_pretrained(init).train() if init else Denoiser(config)
+        self.model.unet.to(memory_format=torch.channels_last)
+        self.config, self.batch, self.features, self.hints = self.model.config, batch, features, hints
+        self.style_weight = style_weight
+        frames = self.config.past_frames + self.config.window_frames
+        self.pairs = PairMaker(pack, frames, with_pictures=features is not None)
+        quiet = Taste(measured=0.0, spoilt=0.0)
+        self.check = PairMaker(pack, frames, held_out=True, taste=quiet, with_pictures=features is not None)
+
+    def _condition(self, views: list[RoomView], generator: Generator) -> Condition:
+        """All that is known of these views."""
+        unknown = Condition.unknown(len(views), self.config.scene_dim)
+        if self.features is None:
+            return Condition(unknown.scene, unknown.tokens, unknown.has_scene, numbers_of(views))
+        return Condition(*self.features.of(views, generator), numbers_of(views))
+
+    def _forget(self, condition: Condition, generator: Generator) -> Condition:
+        keep = torch.rand(len(condition.scene), 3, generator=generator)
+        numbers = keep[:, 1:2] < self.hints.numbers
+        known = torch.cat([keep[:, 2:3] < self.hints.distance, numbers, numbers], 1)
+        return condition.keep(keep[:, 0] < self.hints.scene, known)
+
+    def _mels(self, pairs: PairMaker, count: int, generator: Generator) -> tuple[Tensor, Tensor, list[RoomView]]:
+        drawn = pairs.draw(count, generator, self.config.level)
+        target, source = drawn.targets[self.config.task], drawn.sources[self.config.task]
+        return log_mel(target)[..., EDGE:-EDGE], log_mel(source)[..., EDGE:-EDGE], drawn.views
+
+    def losses(self, model: nn.Module, generator: Generator) -> dict[str, Tensor]:
+        device = next(model.parameters()).device
+        with torch.autocast(device.type, enabled=False):
+            target, source, views = self._mels(self.pairs, self.batch, generator)
+            condition = self._forget(self._condition(views, generator), generator).to(device)
+        terms = model.window_loss(target.to(device), source.to(device), condition, generator)
+        return {"diffusion": terms["diffusion"], "style": self.style_weight * terms["style"]}
+
+    def validate(self, model: nn.Module, windows: int = 48) -> dict[str, float]:
+        """Log-mel error in dB and detail ratio, given the true numbers, the picture, another room's, or nothing."""
+        generator = torch.Generator().manual_seed(1)
+        target, source, views = self._mels(self.check, windows, generator)
+        full = self._condition(views, generator)
+        every, none = torch.ones(windows, dtype=torch.bool), torch.zeros(windows, 3, dtype=torch.bool)
+        conditions = {"nothing": full.keep(~every, none), "numbers": full.keep(~every, ~none)}
+        if self.features is not None:
+            other = torch.arange(windows).roll(windows // 2)
+            swapped = Condition(full.scene[other], full.tokens[other], full.has_scene[other], full.numbers)
+            conditions |= {"picture": full.keep(every, none), "other_picture": swapped.keep(every, none)}
+        row = {"input_db": _error_db(source, target, self.config.past_frames)}
+        for name, condition in conditions.items():
+            estimate = sample_windows(model, source, condition, 6, generator.manual_seed(2))
+            row[f"{name}_db"] = _error_db(estimate, target, self.config.past_frames)
+            row[f"{name}_detail"] = detail_ratio(estimate, target)
+            row[f"{name}_moved_db"] = _error_db(estimate, source, self.config.past_frames)
+        return row
+
+    def export(self, model: nn.Module, folder: Path, notes: dict[str, str]) -> None:
+        model.save(folder / FILES[self.config.task], notes)
+
+
+def _error_db(estimate: Tensor, target: Tensor, past: int) -> float:
+    return mel_error_db(estimate[..., past:], target[..., past:])
+
+
+@torch.no_grad()
+def sample_windows(model: Denoiser, source: Tensor, condition: Condition, steps: int, generator: Generator) -> Tensor:
+    """source: (B, 128, frames) nepers, each window by itself. Returns the sampled log-mel."""
+    device = next(model.parameters()).device
+    source, condition = source.to(device), condition.to(device)
+    x = torch.randn(source.shape, generator=generator).to(device)
+
+    def denoise(x: Tensor, t: int) -> Tensor:
+        return model(x, source, torch.full((len(x),), t, device=device), condition)
+
+    *_, x = sample_dpm2m(denoise, x, trailing_steps(model.process.steps, steps), model.process, lambda: x)
+    return model.decode(x, source).clamp(min=-11.513).cpu()

@@ -1,0 +1,142 @@
+"""What is trained, in what order, for how long: a recipe is a few numbers, a stage is a run of the loop.
+
+Stages of every recipe: `scene` (pictures to acoustics), `match` and `dereverb` (the converters, on the frozen scene
+encoder), `vocoder` (on true mels and on the converters' own). Each stage has a run folder of its own in which it
+resumes; finished weights gather in OUT/weights.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from mvsd.data.pack import Pack, read_pack
+from mvsd.denoiser import Denoiser, DenoiserConfig
+from mvsd.errors import UserError
+from mvsd.training import scene, vocoder
+from mvsd.training.converters import FILES, ConverterTask, SceneFeatures
+from mvsd.training.loop import LoopConfig, Run, Task, train
+from mvsd.vision import SceneConfig, SceneEncoder
+from mvsd.vocoder import VocoderConfig
+
+log = logging.getLogger(__name__)
+WEIGHT_FILES = {"scene": scene.FILE, **FILES, "vocoder": vocoder.FILE}
+OnStep = Callable[[int, int | None], None]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """minutes: the whole clock, shared out to the stages by `shares`."""
+
+    minutes: float
+    widths: tuple[int, ...]
+    batch: int
+    scene_batch: int
+    vocoder_batch: int
+    lr: float = 5e-4
+    image_size: int = 160
+    vocoder_width: int = 384
+    shares: tuple[float, float, float, float] = (0.1, 0.38, 0.38, 0.14)  # scene, match, dereverb, vocoder
+
+
+RECIPES = {
+    "cpu": Recipe(minutes=120, widths=(80, 192, 256), batch=8, scene_batch=32, vocoder_batch=16),
+    "gpu": Recipe(minutes=20, widths=(128, 256, 320), batch=128, scene_batch=128, vocoder_batch=64, image_size=224),
+    "tiny": Recipe(
+        minutes=1, widths=(16, 32, 32), batch=2, scene_batch=2, vocoder_batch=2, vocoder_width=32, image_size=64
+    ),
+}
+STAGES = ("scene", "match", "dereverb", "vocoder")
+
+
+@dataclass(frozen=True)
+class Order:
+    """What a user asked for."""
+
+    recipe_name: str
+    recipe: Recipe
+    pack: Path
+    out: Path
+    init: Path | None
+    pretrained: bool
+    seed: int
+
+    @property
+    def weights(self) -> Path:
+        return self.out / "weights"
+
+
+def run_recipe(
+    name: str,
+    pack: str | Path,
+    out: str | Path,
+    minutes: float | None = None,
+    steps: int | None = None,
+    stop_after: float | None = None,
+    init: str | Path | None = None,
+    pretrained: bool = False,
+    seed: int = 0,
+    on_step: OnStep | None = None,
+) -> bool:
+    """Run a recipe ("cpu") or one stage of it ("cpu:match"); finished stages are skipped. True when all is done."""
+    base, _, only = name.partition(":")
+    if base not in RECIPES or (only and only not in STAGES):
+        raise UserError(
+            f"There is no recipe {name}. Choose {', '.join(RECIPES)}, with :{', :'.join(STAGES)} for a stage."
+        )
+    order = Order(base, RECIPES[base], Path(pack), Path(out), Path(init) if init else None, pretrained, seed)
+    data = read_pack(pack)
+    order.weights.mkdir(parents=True, exist_ok=True)
+    for stage, share in zip(STAGES, order.recipe.shares):
+        if (only and stage != only) or (order.weights / WEIGHT_FILES[stage]).is_file():
+            continue
+        clock = (minutes or order.recipe.minutes) * (1.0 if only else share)
+        if not _run_stage(stage, order, data, clock, steps, stop_after, on_step):
+            return False
+    return True
+
+
+def _run_stage(
+    stage: str,
+    order: Order,
+    data: Pack,
+    minutes: float,
+    steps: int | None,
+    stop_after: float | None,
+    on_step: OnStep | None,
+) -> bool:
+    log.info("stage %s", stage)
+    folder = order.out / stage
+    about = {"recipe": f"{order.recipe_name}:{stage}", "sizes": asdict(order.recipe), "pretrained": order.pretrained}
+    run = Run(folder, _task(stage, order, data), LoopConfig(lr=order.recipe.lr, seed=order.seed), about)
+    finished = train(run, minutes, steps, stop_after, on_step)
+    if finished:
+        shutil.copy(folder / WEIGHT_FILES[stage], order.weights)
+    return finished
+
+
+def _task(stage: str, order: Order, data: Pack) -> Task:
+    recipe, init = order.recipe, None
+    if order.init and (order.init / WEIGHT_FILES[stage]).is_file():
+        init = order.init / WEIGHT_FILES[stage]
+    if stage == "scene":
+        config = SceneConfig(image_size=recipe.image_size, pretrained=order.pretrained)
+        return scene.SceneTask(config, data, recipe.scene_batch, order.seed)
+    if stage == "vocoder":
+        config = VocoderConfig(width=recipe.vocoder_width)
+        found = {task: order.weights / file for task, file in FILES.items() if (order.weights / file).is_file()}
+        predictors = {task: Denoiser.from_pretrained(file) for task, file in found.items()}
+        return vocoder.VocoderTask(config, data, recipe.vocoder_batch, predictors, init, order.seed)
+    config = replace(DenoiserConfig(task=stage), widths=recipe.widths)
+    return ConverterTask(config, data, recipe.batch, _features(order, data), init=init, seed=order.seed)
+
+
+def _features(order: Order, data: Pack) -> SceneFeatures | None:
+    """Embeddings from the encoder of this run or of --init; None where there is no encoder (numbers alone then)."""
+    for folder in (order.weights, order.init):
+        if folder and (folder / scene.FILE).is_file():
+            return scene.features_of(SceneEncoder.from_pretrained(folder / scene.FILE), data)
+    return None

@@ -1,0 +1,65 @@
+"""The whole page: a heading, two tabs, and what happens to the visitor's voice."""
+
+from __future__ import annotations
+
+import os
+
+import gradio as gr
+
+from mvsd.forms import DEREVERB, MATCH
+from mvsd.session import Studio
+from mvsd.ui.inputs import Wording
+from mvsd.ui.tab import conversion_tab
+
+CACHE_S = (3600, 23 * 3600)  # look every hour for files older than 23 h: none lives longer than a day
+
+HEADING = """<header class="masthead">
+<h1>MVSD Studio</h1>
+<p>Hear a voice in a room you have only seen, or take the room out of a recording.</p>
+</header>"""
+
+PRIVACY = """<p class="privacy"><strong>Your voice and photo</strong> are processed on {where},
+lie in a temporary folder for at most a day, and are never used for training. Nothing is sent anywhere else.</p>"""
+
+MATCH_WORDS = Wording(
+    task=MATCH,
+    tab="Match a room",
+    lead="A photo of a room and a speech clip become that speech as if it were spoken there.",
+    photo_title="The room",
+    photo_note="a photo of it",
+    speech_title="The speech",
+    run="Match the room",
+    photo_first=True,
+    hint="Your speech in the room appears here.",
+    advice="Add a photo and a clip, then press Match the room.",
+    before="As recorded",
+    after="In the room",
+)
+
+DEREVERB_WORDS = Wording(
+    task=DEREVERB,
+    tab="Remove the room",
+    lead="A recording full of echo becomes dry speech, as if it were spoken close to the microphone.",
+    photo_title="The room",
+    photo_note="a photo of it, if you have one",
+    speech_title="The recording",
+    run="Remove the room",
+    photo_first=False,
+    hint="Your speech without the room appears here.",
+    advice="Add a recording, then press Remove the room.",
+    before="As recorded",
+    after="Without the room",
+)
+
+
+def build(studio: Studio) -> gr.Blocks:
+    """Lay the page out; studio does all the work, so a fake one will do."""
+    where = "this Space" if os.getenv("SPACE_ID") else "this machine"
+    with gr.Blocks(title="MVSD Studio", analytics_enabled=False, delete_cache=CACHE_S) as page:
+        gr.HTML(HEADING)
+        with gr.Tabs(overflow_behavior="wrap"):
+            for words in (MATCH_WORDS, DEREVERB_WORDS):
+                with gr.Tab(words.tab, id=words.task):
+                    conversion_tab(studio, words)
+        gr.HTML(PRIVACY.format(where=where))
+    return page

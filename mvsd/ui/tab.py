@@ -1,0 +1,99 @@
+"""One tab: example cards, inputs on the left, results on the right, and what happens on a click."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import gradio as gr
+
+from mvsd.errors import UserError
+from mvsd.examples import Example
+from mvsd.forms import new_seed
+from mvsd.session import Forming, Outcome, Studio
+from mvsd.ui.inputs import Inputs, Wording, input_column
+from mvsd.ui.results import Results, Update, result_column
+
+MODEL = "model"  # the one queue of everything that runs a model
+# On a phone the result lies below the button.
+SHOW_RESULT = """() => { const at = document.getElementById("%s-result"), top = at.getBoundingClientRect().top;
+if (top < 0 || top > 0.6 * innerHeight) at.scrollIntoView(); }"""
+
+
+def conversion_tab(studio: Studio, words: Wording) -> None:
+    """Lay a tab out inside the Blocks being built, and wire it to the studio."""
+    gr.HTML(f'<p class="lead">{words.lead}</p>')
+    cards = example_cards([example for example in studio.examples if example.task == words.task])
+    with gr.Row(elem_classes="desk"):
+        with gr.Column(scale=5, min_width=300):
+            inputs = input_column(words, studio.samplers)
+        with gr.Column(scale=7, min_width=300, elem_classes="results"):
+            results = result_column(words)
+    wire_run(studio, words, inputs, results)
+    inputs.draw_seed.click(new_seed, None, inputs.fields["seed"], queue=False, api_visibility="private")
+    for card, example in cards:
+        wire_example(studio, card, example, inputs, results)
+
+
+def example_cards(examples: list[Example]) -> list[tuple[gr.Button, Example]]:
+    if not examples:
+        return []
+    gr.HTML('<p class="listen">Listen to an example</p>')
+    with gr.Row(elem_classes="cards"):
+        return [(gr.Button(e.title, icon=e.image, size="sm", min_width=150, elem_classes="card"), e) for e in examples]
+
+
+def wire_run(studio: Studio, words: Wording, inputs: Inputs, results: Results) -> None:
+    """Run, step by step, until done, failed or cancelled; each of these frees the buttons."""
+    shown = {*results.all, inputs.run, inputs.cancel, inputs.fields["seed"]}
+
+    def convert(values: dict[gr.components.Component, Any]) -> Iterator[Update]:
+        try:
+            for update in studio.convert(words.task, inputs.form(values)):
+                yield finish(update) if isinstance(update, Outcome) else results.under_way(update)
+        except UserError as error:
+            raise gr.Error(str(error), print_exception=False) from error
+
+    def finish(outcome: Outcome) -> Update:
+        return results.done(outcome) | buttons(inputs, busy=False) | {inputs.fields["seed"]: outcome.settings.seed}
+
+    started = inputs.run.click(
+        lambda: results.under_way(Forming("In line for the model")) | buttons(inputs, busy=True),
+        None,
+        shown,
+        queue=False,
+        api_visibility="private",
+        js=SHOW_RESULT % words.task,
+    )
+    running = started.then(
+        convert,
+        set(inputs.fields.values()),
+        shown,
+        api_name=words.task,
+        preprocess=False,  # gradio would open photos itself, and fail without a word on what is none
+        concurrency_id=MODEL,
+        concurrency_limit=1,
+        show_progress="hidden",
+    )
+    stopped = lambda: results.at_rest() | buttons(inputs, busy=False)  # noqa: E731
+    running.failure(stopped, None, shown, queue=False, api_visibility="private")
+    inputs.cancel.click(stopped, None, shown, cancels=[running], queue=False, api_visibility="private")
+
+
+def buttons(inputs: Inputs, *, busy: bool) -> Update:
+    return {inputs.run: gr.Button(interactive=not busy), inputs.cancel: gr.Button(visible=busy)}
+
+
+def wire_example(studio: Studio, card: gr.Button, example: Example, inputs: Inputs, results: Results) -> None:
+    names = ("photo", "speech", "steps", "sampler", "seed")
+    fields = [inputs.fields[name] for name in names]
+
+    def play() -> Update:
+        outcome = studio.show(example)
+        used = outcome.settings
+        files = [example.image and str(example.image), str(example.speech)]
+        return dict(zip(fields, [*files, used.steps, used.sampler, used.seed], strict=True)) | results.done(outcome)
+
+    shown = {*fields, *results.all}
+    played = card.click(play, None, shown, concurrency_limit=4, api_visibility="private", show_progress="hidden")
+    played.success(None, js=SHOW_RESULT % example.task)

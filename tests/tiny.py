@@ -1,0 +1,76 @@
+"""Real models of the smallest size, and a pack of synthetic speech and responses to train them on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import torch
+from PIL import Image
+
+from mvsd.denoiser import Denoiser, DenoiserConfig
+from mvsd.vision import SceneConfig, SceneEncoder
+from mvsd.vocoder import Vocoder, VocoderConfig
+
+UNET = DenoiserConfig(widths=(16, 16, 32), blocks=1, heads=2, condition_dim=32)
+FILES = {"match": "reverberator.safetensors", "dereverb": "dereverberator.safetensors"}
+
+
+def lively(model: torch.nn.Module, seed: int = 0, scale: float = 0.05) -> torch.nn.Module:
+    """Random weights everywhere, also where training begins at zero, so that every input matters."""
+    generator = torch.Generator().manual_seed(seed)
+    for parameter in model.parameters():
+        parameter.data += scale * torch.randn(parameter.shape, generator=generator)
+    return model.eval()
+
+
+def write_weights(folder: Path) -> Path:
+    """A folder as `assets/weights` is, of tiny models."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for task, file in FILES.items():
+        lively(Denoiser(replace(UNET, task=task))).save(folder / file, dtype=torch.float32)
+    lively(SceneEncoder(SceneConfig(image_size=64)), scale=0.01).save(folder / "scene.safetensors")
+    lively(Vocoder(VocoderConfig(width=16, blocks=1)), scale=0.01).save(folder / "vocoder.safetensors")
+    return folder
+
+
+def speechlike(seconds: float, seed: int = 0) -> np.ndarray:
+    """Noise in syllables with silent gaps, (samples,) float32 at 16 kHz: as dry as can be."""
+    rng = np.random.default_rng(seed)
+    count = round(seconds * 16_000)
+    rhythm = np.clip(np.sin(2 * np.pi * 2.5 * np.arange(count) / 16_000 + rng.uniform(0, 6)), 0, 1) ** 2
+    return (0.1 * rng.standard_normal(count) * rhythm).astype(np.float32)
+
+
+def response(t60_s: float, seed: int = 0) -> np.ndarray:
+    """Direct sound 1 at sample 40, then a tail of noise that decays by 60 dB in t60_s."""
+    rng = np.random.default_rng(seed)
+    count = int((t60_s + 0.1) * 16_000)
+    rir = 0.02 * rng.standard_normal(count) * 10 ** (-3 * np.arange(count) / 16_000 / t60_s)
+    rir[:60], rir[40] = 0, 1
+    return rir.astype(np.float32)
+
+
+def write_rooms(folder: Path, rooms: int = 20, views: int = 1) -> Path:
+    """A folder as `rooms` writes it, of synthetic responses and plain pictures."""
+    for name in ("rir", "image"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    lines = ["stem,room,t60_s,drr_db,distance_m,volume_m3"]
+    for room in range(rooms):
+        for view in range(views):
+            stem, t60_s = f"r{room:05d}_v{view}", 0.2 + 0.04 * room
+            soundfile.write(folder / "rir" / f"{stem}.wav", response(t60_s, room), 16_000, subtype="FLOAT")
+            Image.new("RGB", (64, 48), (10 * room, 120, 60)).save(folder / "image" / f"{stem}.jpg")
+            lines.append(f"{stem},{room},{t60_s},5.0,2.0,{20 + room}")
+    (folder / "rooms.csv").write_text("\n".join(lines) + "\n")
+    return folder
+
+
+def write_speech(folder: Path, speakers: int = 24) -> Path:
+    """Utterances of 4 s under LibriSpeech-like names."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for speaker in range(speakers):
+        soundfile.write(folder / f"{speaker}-1-0001.flac", speechlike(4.0, speaker), 16_000)
+    return folder
