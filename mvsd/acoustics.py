@@ -77,27 +77,36 @@ def c50_db(rir: np.ndarray, rate: int = RATE, direct: int = DIRECT_SAMPLE) -> fl
     return _ratio_db(rir, direct + int(0.05 * rate))
 
 
-def free_decay_t60(audio: np.ndarray, speech_end: int, rate: int = RATE) -> float | None:
-    """T60 in s of a room from speech that rings out: T20 over 355-2,840 Hz of what comes after the source's end.
+def free_decay_db(audio: np.ndarray, begin: int, rate: int = RATE) -> np.ndarray:
+    """Energy decay curve in dB over 355-2,840 Hz of what comes after sample `begin`, down to the floor it ends in.
 
-    audio: (samples,) reverberant. speech_end: sample at which the dry source fell silent. A floor bends the Schroeder
-    curve: its power is taken off (Chu 1978), the decay is cut 6 dB above it, and what the cut takes away is put back
-    as the end of an exponential (Lundeby et al. 1995). None where the decay is not 25 dB clear of its floor.
+    audio: (samples,). A floor bends the Schroeder curve: its power is taken off (Chu 1978), the decay is cut 6 dB above
+    it, and what the cut takes away is put back as the end of an exponential (Lundeby et al. 1995). Returns (samples,)
+    from `begin` on, or nothing where the level does not fall.
     """
-    tail = mid_band(audio, rate)[speech_end:]
-    frame = rate // 100
+    tail = mid_band(audio, rate)[begin:]
+    frame, nothing = rate // 100, np.zeros(0)
     power = np.mean(tail[: len(tail) // frame * frame].reshape(-1, frame) ** 2, axis=1) + 1e-14
     if len(power) < 5:
-        return None
+        return nothing
     floor = float(np.median(power[-max(5, len(power) // 10) :]))
     limit = max(4 * floor, float(power.max()) * 1e-5)
     above = np.flatnonzero(power > limit)
     if len(above) == 0 or above[-1] == 0:
-        return None
+        return nothing
     frames = above[-1] + 1
     slope_db = np.polyfit(np.arange(frames), 10 * np.log10(power[:frames]), 1)[0]  # a frame
     if slope_db >= 0:
-        return None
+        return nothing
     rest = (limit - floor) * frame * DB_PER_NEPER_OF_POWER / -slope_db
     left = np.cumsum((tail[: frames * frame] ** 2 - floor)[::-1])[::-1] + rest
-    return decay_time_s(10 * np.log10(np.maximum(left / left[0], 1e-30)), rate, -5.0, -25.0)
+    return 10 * np.log10(np.maximum(left / left[0], 1e-30))
+
+
+def free_decay_t60(audio: np.ndarray, speech_end: int, rate: int = RATE) -> float | None:
+    """T60 in s of a room from speech that rings out: T20 of the free decay (`free_decay_db`) after the source's end.
+
+    audio: (samples,) reverberant. speech_end: sample at which the dry source fell silent. None where the decay is not
+    25 dB clear of its floor.
+    """
+    return decay_time_s(free_decay_db(audio, speech_end, rate), rate, -5.0, -25.0)

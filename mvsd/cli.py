@@ -168,6 +168,20 @@ def evaluate(
     print(evaluate_rooms(data, out, tasks, settings, limit, weights, Bar("conversion")))
 
 
+@app.command()
+def examples(
+    folder: Annotated[Path, typer.Option(help="Folder with an examples.json.")] = Path("assets/examples"),
+    weights: Weights = None,
+) -> None:
+    """Convert the app's examples anew, after the weights have changed."""
+    from mvsd import converters
+    from mvsd.showcase import refresh_examples
+
+    kinds = {"match": converters.Reverberator, "dereverb": converters.Dereverberator}
+    loaded = {task: kind.from_pretrained(weights or converters.WEIGHTS) for task, kind in kinds.items()}
+    print(f"{refresh_examples(folder, loaded.__getitem__, Bar('example'))} examples in {folder}")
+
+
 def main() -> None:
     """Run, and turn what a person can mend into one line and exit code 2."""
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)

@@ -27,7 +27,7 @@ from mvsd.metrics import bootstrap_interval, detail_ratio, mel_error_db, pesq_wb
 from mvsd.vision import load_image
 
 CONVERTERS = {"match": Reverberator, "dereverb": Dereverberator}
-CONDITIONS = {"match": ("picture", "other_picture", "no_picture", "truth"), "dereverb": ("picture",)}
+CONTROLS = {"match": ("other_picture", "no_picture", "truth"), "dereverb": ()}
 COLUMNS = (
     *("clip", "room", "task", "condition", "status", "reason", "checkpoint_sha256", "steps", "sampler", "seed"),
     *("seconds", "rtf", "input_db", "error_db", "sound_db", "detail", "t60_true_s", "t60_s"),
@@ -56,7 +56,8 @@ def evaluate_rooms(
         raise UserError(f"There is no task {unknown.pop()}. Choose match or dereverb.")
     out.mkdir(parents=True, exist_ok=True)
     views = pd.read_csv(data / "rooms.csv").to_dict("records")[:limit]
-    jobs = [(task, view, condition) for task in tasks for view in views for condition in CONDITIONS[task]]
+    jobs = [(task, view, "picture") for task in tasks for view in views]
+    jobs += [(task, view, control) for task in tasks for view in views for control in CONTROLS[task]]
     done = _done(out / "results.csv")
     converters = {task: CONVERTERS[task].from_pretrained(weights or WEIGHTS) for task in tasks}
     for number, (task, view, condition) in enumerate(jobs, 1):
@@ -172,9 +173,10 @@ def summary(results: pd.DataFrame) -> str:
 
 def _more(good: pd.DataFrame) -> Iterator[tuple[str, str, str]]:
     match, dereverb = (good[good.task == task] for task in ("match", "dereverb"))
-    errors = match.groupby("condition").error_db.mean()
-    if {"picture", "other_picture", "no_picture", "truth"} <= set(errors.index):
-        for name in ("other_picture", "no_picture", "truth"):
+    errors = match.pivot(index="clip", columns="condition", values="error_db")
+    if {"picture", *CONTROLS["match"]} <= set(errors.columns):
+        errors = errors.dropna().mean()
+        for name in CONTROLS["match"]:
             yield f"log-mel error with {name.replace('_', ' ')}, dB", f"{errors[name]:.2f}", ""
         pays = (errors.no_picture - errors.picture) / (errors.no_picture - errors.truth)
         yield "share of what the truth would gain that the picture gains", f"{pays:.2f}", ""

@@ -27,7 +27,7 @@ def detail_ratio(estimate: Tensor, target: Tensor) -> float:
 
 
 def pesq_wb(estimate: Tensor, target: Tensor, rate: int = 16_000) -> float:
-    """Wide-band PESQ (ITU-T P.862.2, package pesq). (samples,) each, cut to the shorter. NaN where it finds no speech."""
+    """Wide-band PESQ (ITU-T P.862.2, package pesq). (samples,) each, cut to the shorter. NaN without speech."""
     from pesq import NoUtterancesError, pesq
 
     count = min(len(estimate), len(target))

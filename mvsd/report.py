@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mvsd.acoustics import energy_decay_db, free_decay_t60, mid_band
+from mvsd.acoustics import free_decay_db, free_decay_t60
 from mvsd.audio import speech_level
 from mvsd.conversion import Conversion
 
@@ -14,7 +14,7 @@ NOTHING = "-"  # shown where there is nothing to measure
 WORD_END_DB = -30.0  # a word is over where the dry speech has fallen this far below its level
 LATER_S, WINDOW_S = 0.2, 0.05  # the level is read in 50 ms, 0.2 s after the last word
 SHORTEST_DECAY_S = 0.05  # a shorter curve is not drawn
-LOWEST_DB = -45.0
+LOWEST_DB = -45.0  # of the curves drawn
 
 
 @dataclass(frozen=True)
@@ -53,23 +53,8 @@ def curves(conversion: Conversion, *, dry_is_after: bool) -> dict[str, np.ndarra
     end, rate = last_word(conversion, dry_is_after=dry_is_after), conversion.sample_rate
     pair = zip(("before", "after"), recorded(conversion), strict=True)
     decays = {name: free_decay_db(audio, end, rate) for name, audio in pair}
-    return {name: decay for name, decay in decays.items() if len(decay) >= SHORTEST_DECAY_S * rate}
-
-
-def free_decay_db(audio: np.ndarray, begin: int, rate: int) -> np.ndarray:
-    """Energy decay curve in dB at mid frequencies from sample `begin` to the floor it ends in; empty where that is all.
-
-    The curve bends down where it was cut, so its last stretch, below -45 dB, is left out.
-    """
-    tail, frame = mid_band(audio, rate)[begin:], rate // 100
-    frames = tail[: len(tail) // frame * frame].reshape(-1, frame)
-    if len(frames) < 5:
-        return np.zeros(0)
-    level_db = 10 * np.log10(np.mean(frames**2, axis=1) + 1e-14)
-    floor_db = float(np.median(level_db[-max(5, len(level_db) // 10) :]))
-    above = np.flatnonzero(level_db > max(floor_db + 6.0, level_db.max() - 50.0))
-    decay = energy_decay_db(tail[: (above[-1] + 1) * frame]) if len(above) else np.zeros(0)
-    return decay[decay > LOWEST_DB]
+    drawn = {name: decay[decay > LOWEST_DB] for name, decay in decays.items()}
+    return {name: decay for name, decay in drawn.items() if len(decay) >= SHORTEST_DECAY_S * rate}
 
 
 def level_later_db(audio: np.ndarray, end: int, level: float, rate: int) -> float | None:

@@ -107,7 +107,16 @@ def test_evaluation_has_a_row_a_condition_goes_on_and_survives_a_broken_clip(lab
 
 
 def test_the_table_is_the_mean_of_the_rows():
-    base = {"room": 0, "status": "ok", "sound_db": 3.0, "detail": 0.9, "rtf": 0.1, "t60_true_s": 1.0, "t60_s": 1.0}
+    base = {
+        "clip": "r0",
+        "room": 0,
+        "status": "ok",
+        "sound_db": 3.0,
+        "detail": 0.9,
+        "rtf": 0.1,
+        "t60_true_s": 1.0,
+        "t60_s": 1.0,
+    }
     errors = {"picture": 4.0, "other_picture": 5.0, "no_picture": 4.6, "truth": 3.6}
     rows = [base | {"task": "match", "condition": c, "input_db": 8.0, "error_db": e} for c, e in errors.items()]
     table = summary(pd.DataFrame(rows))

@@ -15,7 +15,7 @@ LAYERS = (  # a file imports from its own layer and those before it
     {"errors"},
     {"clip", "conversion", "forms", "gpu", "examples", "audio", "acoustics", "checkpoint", "diffusion"},
     {"vision", "unet", "denoiser", "vocoder", "data", "metrics", "figures", "report"},
-    {"converters", "systems", "session"},
+    {"converters", "systems", "session", "showcase"},
     {"training", "evaluate", "study"},
     {"ui", "cli"},
     {"__main__", "app"},

@@ -10,7 +10,8 @@ from conftest import ECHO_S, EchoConverter, talk
 from mvsd.audio import SAMPLE_RATE
 from mvsd.clip import Clip
 from mvsd.conversion import Conversion, Settings
-from mvsd.report import curves, free_decay_db, last_word_end, rows
+from mvsd.acoustics import free_decay_db
+from mvsd.report import curves, last_word_end, rows
 
 
 @pytest.fixture

@@ -74,8 +74,11 @@ class Average:
 
     def update(self, model: nn.Module, step: int) -> None:
         decay = min(self.decay, (1 + step) / (10 + step))
-        state = model.state_dict()
-        torch._foreach_lerp_(list(self.state.values()), [state[name] for name in self.state], 1 - decay)
+        for name, tensor in model.state_dict().items():
+            if tensor.is_floating_point():
+                self.state[name].lerp_(tensor, 1 - decay)
+            else:  # counters of batch normalisation
+                self.state[name].copy_(tensor)
 
 
 class Run:

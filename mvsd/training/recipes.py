@@ -36,8 +36,9 @@ class Recipe:
     batch: int
     scene_batch: int
     vocoder_batch: int
-    lr: float = 5e-4
-    image_size: int = 160
+    lr: float = 7e-4
+    scene_lr: float = 1e-3
+    image_size: int = 112
     vocoder_width: int = 384
     shares: tuple[float, float, float, float] = (0.1, 0.38, 0.38, 0.14)  # scene, match, dereverb, vocoder
 
@@ -111,7 +112,9 @@ def _run_stage(
     log.info("stage %s", stage)
     folder = order.out / stage
     about = {"recipe": f"{order.recipe_name}:{stage}", "sizes": asdict(order.recipe), "pretrained": order.pretrained}
-    run = Run(folder, _task(stage, order, data), LoopConfig(lr=order.recipe.lr, seed=order.seed), about)
+    seeing = stage == "scene"
+    lr, ema = (order.recipe.scene_lr, 0.99) if seeing else (order.recipe.lr, 0.998)
+    run = Run(folder, _task(stage, order, data), LoopConfig(lr=lr, ema=ema, seed=order.seed), about)
     finished = train(run, minutes, steps, stop_after, on_step)
     if finished:
         shutil.copy(folder / WEIGHT_FILES[stage], order.weights)
@@ -124,7 +127,7 @@ def _task(stage: str, order: Order, data: Pack) -> Task:
         init = order.init / WEIGHT_FILES[stage]
     if stage == "scene":
         config = SceneConfig(image_size=recipe.image_size, pretrained=order.pretrained)
-        return scene.SceneTask(config, data, recipe.scene_batch, order.seed)
+        return scene.SceneTask(config, data, recipe.scene_batch, init, order.seed)
     if stage == "vocoder":
         config = VocoderConfig(width=recipe.vocoder_width)
         found = {task: order.weights / file for task, file in FILES.items() if (order.weights / file).is_file()}

@@ -16,6 +16,7 @@ from mvsd.vision import READINGS, SceneConfig, SceneEncoder
 
 FILE = "scene.safetensors"
 SPREAD = torch.tensor([0.8, 1.7, 0.6, 0.7])  # rough standard deviations of READINGS over rooms
+WEIGHT = torch.tensor([2.0, 1.0, 1.0, 0.5])  # what is heard counts more than what is not
 
 
 def pictures(pack: Pack, views: list[RoomView], side: int) -> Tensor:
@@ -55,10 +56,16 @@ def augment(images: Tensor, generator: Generator) -> Tensor:
     return (out + grain).clamp(0, 1)
 
 
+def _distance(read: Tensor, wanted: Tensor) -> Tensor:
+    """Weighted smooth L1 of READINGS, each in units of its spread over rooms."""
+    spread, weight = SPREAD.to(read.device), WEIGHT.to(read.device)
+    return (weight * F.smooth_l1_loss(read / spread, wanted / spread, beta=0.5, reduction="none")).mean()
+
+
 class SceneTask:
     """Regression of READINGS, held-out rooms for validation."""
 
-    def __init__(self, config: SceneConfig, pack: Pack, batch: int, seed: int = 0):
+    def __init__(self, config: SceneConfig, pack: Pack, batch: int, init: Path | None = None, seed: int = 0):
         torch.manual_seed(seed)
         self.model = SceneEncoder(config, download=config.pretrained).to(memory_format=torch.channels_last)
         self.batch = batch
@@ -68,9 +75,11 @@ class SceneTask:
         train, check = ([v for v in seen if v.held_out == side] for side in (False, True))
         self.images, self.truth = pictures(pack, train, config.image_size), truths(train)
         self.check_images, self.check_truth = pictures(pack, check, config.image_size), truths(check)
-        centre = self.truth.mean(0)
-        nn.init.zeros_(self.model.probe.weight)
-        self.model.probe.bias.data.copy_(centre)
+        if init:
+            self.model.load_state_dict(SceneEncoder.from_pretrained(init).state_dict())
+        else:
+            nn.init.zeros_(self.model.probe.weight)
+            self.model.probe.bias.data.copy_(self.truth.mean(0))
 
     def losses(self, model: nn.Module, generator: Generator) -> dict[str, Tensor]:
         device = next(model.parameters()).device
@@ -79,8 +88,7 @@ class SceneTask:
         embedding, tokens = model(images)
         probe = model.module.probe if hasattr(model, "module") else model.probe
         wanted = self.truth[pick].to(device)
-        whole = F.smooth_l1_loss(probe(embedding) / SPREAD.to(device), wanted / SPREAD.to(device), beta=0.5)
-        part = F.smooth_l1_loss(probe(tokens).mean(1) / SPREAD.to(device), wanted / SPREAD.to(device), beta=0.5)
+        whole, part = (_distance(read, wanted) for read in (probe(embedding), probe(tokens).mean(1)))
         return {"embedding": whole, "tokens": 0.3 * part}
 
     def validate(self, model: nn.Module) -> dict[str, float]:

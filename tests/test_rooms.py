@@ -1,0 +1,218 @@
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+
+from mvsd.acoustics import drr_db, t60
+from mvsd.data.room_acoustics import response
+from mvsd.data.room_denoise import denoised
+from mvsd.data.room_design import (
+    SURFACES,
+    RoomDesign,
+    draw_room,
+    effective_absorption,
+    expected_t60_s,
+    mean_absorption,
+    surface_areas_m2,
+)
+from mvsd.data.room_furniture import Item
+from mvsd.data.room_materials import MATERIALS, OPEN, absorption
+from mvsd.data.room_pictures import Painter, rays_of
+from mvsd.data.room_shapes import room_soup
+from mvsd.data.room_textures import PATTERNS, texture
+from mvsd.data.room_views import View, draw_view, on_the_sample, sees_talker
+from mvsd.data.rooms import convolved, simulate
+from mvsd.errors import UserError
+
+COLUMN = Item("column", "concrete", 3.0, 2.0, 0.5, 0.5, 3.0)
+
+
+def bare_room(material: str, items: tuple[Item, ...] = ()) -> RoomDesign:
+    return RoomDesign("office", (6.0, 5.0, 3.0), dict.fromkeys(SURFACES, material), (), items, 1)
+
+
+def view_of(talker: tuple[float, float, float], listener: tuple[float, float, float], **changes) -> View:
+    moved = tuple(on_the_sample(np.array(talker), np.array(listener)).tolist())
+    return replace(View(moved, listener, 0.0, 0.0, 70.0, 1.0, False, True), **changes)
+
+
+ACROSS = view_of((4.6, 2.2, 1.5), (1.4, 1.9, 1.4))
+
+
+@pytest.fixture(scope="module")
+def plaster_response() -> np.ndarray:
+    return response(bare_room("plaster"), ACROSS, 5)
+
+
+def test_direct_sound_is_sample_40_and_one(plaster_response):
+    assert plaster_response[40] == 1.0
+    assert np.abs(plaster_response[:60]).argmax() == 40
+
+
+def test_same_seed_gives_the_same_response(plaster_response):
+    assert np.array_equal(response(bare_room("plaster"), ACROSS, 5), plaster_response)
+
+
+def test_another_seed_gives_another_tail(plaster_response):
+    other = response(bare_room("plaster"), ACROSS, 6)
+    assert not np.array_equal(other[2000:4000], plaster_response[2000:4000])
+
+
+def test_t60_of_a_bare_room_is_eyrings(plaster_response):
+    assert t60(plaster_response) == pytest.approx(expected_t60_s(bare_room("plaster")), rel=0.15)
+
+
+def test_drr_is_that_of_a_diffuse_field(plaster_response):
+    room = bare_room("plaster")
+    alpha, area_m2 = mean_absorption(room), sum(surface_areas_m2(room.size_m).values())
+    expected_db = 10 * np.log10(area_m2 * alpha / (1 - alpha) / (16 * np.pi * ACROSS.distance_m**2))
+    assert drr_db(plaster_response) == pytest.approx(expected_db, abs=2.0)
+
+
+def test_carpet_and_curtain_shorten_the_response(plaster_response):
+    soft = RoomDesign(
+        "office", (6, 5, 3), dict.fromkeys(SURFACES, "plaster") | {"floor": "carpet", "north": "curtain"}, (), (), 1
+    )
+    assert t60(response(soft, ACROSS, 5)) < 0.5 * t60(plaster_response)
+
+
+def test_furniture_adds_absorption():
+    sofa = Item("sofa", "upholstery", 2.0, 1.0, 2.0, 0.9, 0.8)
+    assert mean_absorption(bare_room("plaster", (sofa,))) > mean_absorption(bare_room("plaster"))
+
+
+def test_missing_surfaces_swallow_the_sound():
+    field = replace(bare_room("plaster"), surfaces=dict.fromkeys(SURFACES, OPEN) | {"floor": "grass"})
+    assert all((effective_absorption(field)[name] == 0.99).all() for name in SURFACES if name != "floor")
+
+
+def test_every_material_has_an_absorption_below_one_and_a_pattern():
+    assert all(absorption(name).max() <= 1 and absorption(name).min() > 0 for name in MATERIALS)
+    assert {material.pattern for material in MATERIALS.values()} <= set(PATTERNS)
+
+
+def test_texture_keeps_the_colour_of_its_material():
+    tile = texture("brick", (0.6, 0.25, 0.17), np.random.default_rng(0)).mean(axis=(0, 1))
+    assert tile[0] > 1.7 * tile[1] > 1.7 * tile[2]
+
+
+def test_generator_decides_the_room():
+    assert draw_room(np.random.default_rng([3, 1])) == draw_room(np.random.default_rng([3, 1]))
+
+
+def test_places_lie_inside_and_on_a_whole_sample():
+    room = draw_room(np.random.default_rng(4))
+    view = draw_view(np.random.default_rng(5), room)
+    assert all(
+        0 < at < side for place in (view.talker, view.listener) for at, side in zip(place, room.size_m, strict=True)
+    )
+    samples = view.distance_m * 16_000 / 343.0
+    assert samples == pytest.approx(round(samples), abs=1e-6)
+
+
+def test_talker_ahead_is_seen_and_behind_is_not():
+    assert sees_talker(bare_room("plaster"), ACROSS)
+    assert not sees_talker(bare_room("plaster"), replace(ACROSS, yaw_deg=180.0))
+
+
+def test_panorama_sees_behind():
+    assert sees_talker(bare_room("plaster"), replace(ACROSS, yaw_deg=180.0, is_panorama=True))
+
+
+def test_talker_behind_a_column_is_not_seen():
+    assert not sees_talker(bare_room("plaster", (COLUMN,)), ACROSS)
+
+
+def test_left_half_of_the_picture_looks_to_the_left():
+    rays = rays_of(ACROSS, 0.5, 0.5)  # looks east: left is north, +y
+    assert rays[84, 0, 1] > 0.5 and rays[84, -1, 1] < -0.5 and rays[0, 112, 2] > 0
+
+
+def test_middle_of_a_panorama_looks_along_its_yaw():
+    view = replace(ACROSS, is_panorama=True, yaw_deg=90.0)
+    assert np.allclose(rays_of(view, 0.0, 0.0)[112, 224], [0, 1, 0], atol=1e-6)
+
+
+def test_even_light_passes_the_denoiser_unchanged():
+    rng, shape = np.random.default_rng(0), (20, 30)
+    albedo = rng.uniform(0.1, 0.9, (*shape, 3))
+    flat = np.broadcast_to([0.0, 0.0, 1.0], (*shape, 3))
+    assert np.allclose(
+        denoised(0.7 * albedo, albedo, flat, np.zeros((*shape, 3)), np.zeros(shape)), 0.7 * albedo, rtol=1e-4
+    )
+
+
+def test_window_shines_into_the_room():
+    room = draw_room(np.random.default_rng(11))
+    lamps = room_soup(room, np.random.default_rng(0)).joined()["lamp"]
+    vertices, _, faces = lamps
+    first = vertices[faces[0]]
+    assert np.cross(first[1] - first[0], first[2] - first[0])[2] < 0
+
+
+def test_picture_shows_the_figure_where_the_talker_is():
+    painter = Painter(bare_room("plaster"))
+    with_figure = painter.paint(ACROSS).astype(int)
+    changed = np.abs(with_figure - painter.paint(replace(ACROSS, has_figure=False))).max(axis=-1) > 25
+    assert with_figure.shape == (168, 224, 3)
+    assert abs(np.flatnonzero(changed.any(axis=0)).mean() - 97) < 12  # 0.3 m to the left over 3.2 m
+
+
+def test_clean_and_reverb_are_in_step_and_of_one_length():
+    impulse = np.zeros(900, np.float32)
+    impulse[40] = 1.0
+    clip = np.random.default_rng(0).standard_normal(3000).astype(np.float32) * 0.1
+    clean, reverb = convolved(clip, impulse)
+    assert len(clean) == len(reverb) == 3900
+    assert np.allclose(clean, reverb, atol=1e-6)
+
+
+def test_loud_reverb_lowers_both_by_one_factor():
+    impulse = np.zeros(100, np.float32)
+    impulse[[40, 41]] = 1.0
+    clean, reverb = convolved(np.full(3000, 0.9, np.float32), impulse)
+    assert np.abs(reverb).max() == pytest.approx(0.99, rel=1e-5)
+    assert clean.max() == pytest.approx(0.495, rel=1e-5)
+
+
+@pytest.fixture(scope="module")
+def three_rooms(tmp_path_factory) -> pd.DataFrame:
+    out = tmp_path_factory.mktemp("rooms")
+    return out, pd.read_csv(simulate(3, 9, out, views=2, workers=1, pictures=False), dtype=str)
+
+
+def test_each_view_has_a_row_and_a_response_of_its_t60(three_rooms):
+    out, table = three_rooms
+    assert list(table.stem) == [f"r{room:05d}_v{view}" for room in range(3) for view in range(2)]
+    heard = [t60(soundfile.read(out / "rir" / f"{stem}.wav")[0]) for stem in table.stem]
+    assert np.allclose(heard, table.t60_s.astype(float), atol=1e-3)
+    assert all(0.1 <= time_s <= 3 for time_s in heard)
+
+
+def test_resume_after_a_kill_gives_the_same_set(three_rooms, tmp_path):
+    whole, table = three_rooms
+    simulate(2, 9, tmp_path, views=2, workers=1, pictures=False)
+    cut = (tmp_path / "rooms.csv").read_text()[:-40]  # killed in the middle of room 1's last row
+    (tmp_path / "rooms.csv").write_text(cut)
+    resumed = pd.read_csv(simulate(3, 9, tmp_path, views=2, workers=1, pictures=False), dtype=str)
+    assert resumed.equals(table)
+    assert all((tmp_path / "rir" / path.name).read_bytes() == path.read_bytes() for path in (whole / "rir").iterdir())
+
+
+def test_speech_is_written_dry_and_in_the_room(tmp_path):
+    (tmp_path / "in" / "anna").mkdir(parents=True)
+    noise = 0.1 * np.random.default_rng(0).standard_normal(4 * 16_000)
+    soundfile.write(tmp_path / "in" / "anna" / "take.wav", noise, 16_000)
+    table = pd.read_csv(simulate(1, 2, tmp_path / "out", tmp_path / "in", views=1, workers=1, pictures=False))
+    clean, reverb = (
+        soundfile.read(tmp_path / "out" / name / f"{table.stem[0]}.wav")[0] for name in ("clean", "reverb")
+    )
+    assert len(clean) == len(reverb) > 4 * 16_000
+    assert (table["speaker"][0], table["clip"][0]) == ("anna", "take.wav")
+
+
+def test_folder_of_another_seed_is_refused(three_rooms):
+    with pytest.raises(UserError, match="seed 9, not 8"):
+        simulate(3, 8, three_rooms[0], views=2, workers=1, pictures=False)
