@@ -7,10 +7,10 @@ import pytest
 import torch
 from conftest import ECHO_S, EchoConverter, talk
 
+from mvsd.acoustics import free_decay_db
 from mvsd.audio import SAMPLE_RATE
 from mvsd.clip import Clip
 from mvsd.conversion import Conversion, Settings
-from mvsd.acoustics import free_decay_db
 from mvsd.report import curves, last_word_end, rows
 
 
