@@ -154,6 +154,8 @@ def evaluate(
     out: Annotated[Path, typer.Option(help="Folder for results.csv and table.md.")],
     task: Annotated[str | None, typer.Option(help="match or dereverb; both if not given.")] = None,
     limit: Annotated[int | None, typer.Option(help="Only so many clips.")] = None,
+    controls: Annotated[bool, typer.Option(help="Also another's picture, none, and the true numbers.")] = True,
+    inverses: Annotated[bool, typer.Option(help="Also PESQ of the vocoder's rivals.")] = False,
     steps: Steps = 6,
     sampler: Sampler = "dpm++",
     seed: Seed = 0,
@@ -161,11 +163,12 @@ def evaluate(
 ) -> None:
     """Measure the converters against the truth, with the picture, another's, none, and the true numbers."""
     from mvsd.conversion import Settings
-    from mvsd.evaluate import evaluate_rooms
+    from mvsd.converters import WEIGHTS
+    from mvsd.evaluate import Plan, evaluate_rooms
 
     tasks = (task,) if task else ("match", "dereverb")
-    settings = Settings(steps, sampler, seed)
-    print(evaluate_rooms(data, out, tasks, settings, limit, weights, Bar("conversion")))
+    plan = Plan(tasks, Settings(steps, sampler, seed), limit, controls, inverses)
+    print(evaluate_rooms(data, out, plan, weights or WEIGHTS, Bar("conversion")))
 
 
 @app.command()

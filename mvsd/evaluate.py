@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,60 +16,81 @@ import pandas as pd
 import soundfile
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from mvsd.acoustics import free_decay_t60
-from mvsd.audio import SAMPLE_RATE, log_mel
+from mvsd.audio import MEL, SAMPLE_RATE, frames_of, log_mel
 from mvsd.clip import Clip
 from mvsd.conversion import Conversion, Progress, Settings
 from mvsd.converters import WEIGHTS, Dereverberator, MvsdConverter, Reverberator
 from mvsd.errors import UserError
 from mvsd.metrics import bootstrap_interval, detail_ratio, mel_error_db, pesq_wb, wpe
 from mvsd.vision import load_image
+from mvsd.vocoder import griffin_lim, masked
 
 CONVERTERS = {"match": Reverberator, "dereverb": Dereverberator}
 CONTROLS = {"match": ("other_picture", "no_picture", "truth"), "dereverb": ()}
 COLUMNS = (
     *("clip", "room", "task", "condition", "status", "reason", "checkpoint_sha256", "steps", "sampler", "seed"),
     *("seconds", "rtf", "input_db", "error_db", "sound_db", "detail", "t60_true_s", "t60_s"),
-    *("pesq_input", "pesq", "pesq_wpe"),
+    *("pesq_input", "pesq", "pesq_wpe", "pesq_mask", "pesq_griffin_lim", "pesq_source_phase"),
 )
+INVERSES = {  # rivals of the learned inverse: (mel, source at the mel's level) -> sound
+    "pesq_mask": masked,
+    "pesq_griffin_lim": lambda mel, source: griffin_lim(mel),
+    "pesq_source_phase": lambda mel, source: griffin_lim(mel, 8, source),
+}
 Row = dict[str, object]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to measure. controls: other conditions than the default. inverses: PESQ of the vocoder's rivals too."""
+
+    tasks: tuple[str, ...] = ("match", "dereverb")
+    settings: Settings = field(default_factory=Settings)
+    limit: int | None = None
+    controls: bool = True
+    inverses: bool = False
 
 
 def evaluate_rooms(
     data: str | Path,
     out: str | Path,
-    tasks: tuple[str, ...] = ("match", "dereverb"),
-    settings: Settings = Settings(),
-    limit: int | None = None,
-    weights: str | None = None,
+    plan: Plan = Plan(),
+    weights: str | Path = WEIGHTS,
     on_step: Callable[[int, int], None] | None = None,
 ) -> str:
     """Write out/results.csv and out/table.md from a folder made by `rooms --speech`; goes on where it was stopped.
 
-    Returns the table. A clip that fails is a row with its reason.
+    Controls are measured on the first view of each room. A clip that fails is a row with its reason. Returns the table.
     """
     data, out = Path(data), Path(out)
     if not (data / "reverb").is_dir():
         raise UserError(f"{data} holds no pairs. Make them with: python -m mvsd rooms --speech DIR --out {data}")
-    if unknown := set(tasks) - set(CONVERTERS):
+    if unknown := set(plan.tasks) - set(CONVERTERS):
         raise UserError(f"There is no task {unknown.pop()}. Choose match or dereverb.")
     out.mkdir(parents=True, exist_ok=True)
-    views = pd.read_csv(data / "rooms.csv").to_dict("records")[:limit]
-    jobs = [(task, view, "picture") for task in tasks for view in views]
-    jobs += [(task, view, control) for task in tasks for view in views for control in CONTROLS[task]]
-    done = _done(out / "results.csv")
-    converters = {task: CONVERTERS[task].from_pretrained(weights or WEIGHTS) for task in tasks}
+    views = pd.read_csv(data / "rooms.csv").to_dict("records")[: plan.limit]
+    jobs, done = _jobs(plan, views), _done(out / "results.csv")
+    converters = {task: CONVERTERS[task].from_pretrained(weights) for task in plan.tasks}
     for number, (task, view, condition) in enumerate(jobs, 1):
         if (view["stem"], task, condition) not in done:
             other = views[(views.index(view) + len(views) // 2) % len(views)]["stem"]
-            row = _row(converters[task], task, data, view, condition, other, settings)
-            _append(out / "results.csv", row)
+            _append(out / "results.csv", _row(Case(converters[task], data, view, condition, other), task, plan))
         if on_step:
             on_step(number, len(jobs))
     table = summary(pd.read_csv(out / "results.csv"))
     (out / "table.md").write_text(table + "\n")
     return table
+
+
+def _jobs(plan: Plan, views: list[Row]) -> list[tuple[str, Row, str]]:
+    jobs = [(task, view, "picture") for task in plan.tasks for view in views]
+    if plan.controls:
+        first = list({view["room"]: view for view in reversed(views)}.values())[::-1]
+        jobs += [(task, view, control) for task in plan.tasks for view in first for control in CONTROLS[task]]
+    return jobs
 
 
 def _done(path: Path) -> set[tuple[str, str, str]]:
@@ -88,31 +109,40 @@ def _append(path: Path, row: Row) -> None:
         writer.writerow(row)
 
 
-def _row(
-    converter: MvsdConverter, task: str, data: Path, view: Row, condition: str, other: str, settings: Settings
-) -> Row:
-    row: Row = {"clip": view["stem"], "room": view["room"], "task": task, "condition": condition, "status": "ok"}
+@dataclass(frozen=True)
+class Case:
+    """One clip under one condition. other: the view whose picture `other_picture` shows."""
+
+    converter: MvsdConverter
+    data: Path
+    view: Row
+    condition: str
+    other: str
+
+
+def _row(case: Case, task: str, plan: Plan) -> Row:
+    view, settings = case.view, plan.settings
+    row: Row = {"clip": view["stem"], "room": view["room"], "task": task, "condition": case.condition, "status": "ok"}
     row |= {"steps": settings.steps, "sampler": settings.sampler, "seed": settings.seed}
     try:
-        return row | measure(converter, task, data, view, condition, other, settings)
+        return row | measure(case, task, plan)
     except (UserError, OSError) as error:
         return row | {"status": "failed", "reason": str(error)}
 
 
-def measure(
-    converter: MvsdConverter, task: str, data: Path, view: Row, condition: str, other: str, settings: Settings
-) -> Row:
+def measure(case: Case, task: str, plan: Plan) -> Row:
     """One conversion and what there is to say of it; only `picture` goes on to sound."""
-    clean, reverb = (read(data / kind / f"{view['stem']}.wav") for kind in ("clean", "reverb"))
+    clean, reverb = (read(case.data / kind / f"{case.view['stem']}.wav") for kind in ("clean", "reverb"))
     source, target = (clean, reverb) if task == "match" else (reverb, clean)
-    image = {"picture": view["stem"], "other_picture": other}.get(condition)
-    clip = Clip(source, SAMPLE_RATE, load_image(data / "image" / f"{image}.jpg") if image else None)
-    if condition == "truth":
-        settings = replace(settings, t60_s=float(view["t60_s"]), drr_db=float(view["drr_db"]))
-    mel, made = last_mel(converter, clip, settings, sound=condition == "picture")
+    image = {"picture": case.view["stem"], "other_picture": case.other}.get(case.condition)
+    clip = Clip(source, SAMPLE_RATE, load_image(case.data / "image" / f"{image}.jpg") if image else None)
+    settings = plan.settings
+    if case.condition == "truth":
+        settings = replace(settings, t60_s=float(case.view["t60_s"]), drr_db=float(case.view["drr_db"]))
+    mel, made = last_mel(case.converter, clip, settings, sound=case.condition == "picture")
     wanted = log_mel(target[None])[0]
     row: Row = {
-        "checkpoint_sha256": converter.denoiser.checkpoint_sha256,
+        "checkpoint_sha256": case.converter.denoiser.checkpoint_sha256,
         "input_db": mel_error_db(log_mel(source[None])[0], wanted),
         "error_db": mel_error_db(mel, wanted),
         "detail": detail_ratio(mel[:, : wanted.shape[1]], wanted),
@@ -120,12 +150,21 @@ def measure(
     if made is None:
         return row
     row |= {"seconds": made.seconds, "rtf": made.real_time_factor, "sound_db": mel_error_db(made.mel, wanted)}
-    if task == "match":
-        end = int(clean.nonzero().max()) + 1
-        heard = free_decay_t60(made.audio.numpy(), end)
-        return row | {"t60_true_s": view["t60_s"], "t60_s": "" if heard is None else heard}
-    pesq = {"pesq": made.audio, "pesq_input": reverb, "pesq_wpe": wpe(reverb)}
-    return row | {name: pesq_wb(audio, clean) for name, audio in pesq.items()}
+    row |= {"pesq_input": pesq_wb(source, target), "pesq": pesq_wb(made.audio, target)}
+    if plan.inverses:
+        row |= {name: pesq_wb(sound, target) for name, sound in _rivals(mel, made.source)}
+    if task == "dereverb":
+        return row | {"pesq_wpe": pesq_wb(wpe(reverb), clean)}
+    heard = free_decay_t60(made.audio.numpy(), int(clean.nonzero().max()) + 1)
+    return row | {"t60_true_s": case.view["t60_s"], "t60_s": "" if heard is None else heard}
+
+
+def _rivals(mel: Tensor, source: Tensor) -> Iterator[tuple[str, Tensor]]:
+    """The sound of a mel by each rival inverse."""
+    frames = frames_of(len(source))
+    padded = pad(source, (0, frames * MEL.hop - len(source)))
+    for name, inverse in INVERSES.items():
+        yield name, inverse(mel[:, :frames], padded)
 
 
 def read(path: Path) -> Tensor:
@@ -184,17 +223,23 @@ def _more(good: pd.DataFrame) -> Iterator[tuple[str, str, str]]:
     if len(heard) > 2:
         rank = heard.t60_s.corr(heard.t60_true_s, method="spearman")
         yield f"T60 of the result against the room's, Spearman ({len(heard)} with a decay)", f"{rank:.2f}", ""
+    yield "PESQ-wb of the input", *(_mean(part, "pesq_input") for part in (match, dereverb))
+    yield "PESQ-wb of the result", *(_mean(part, "pesq") for part in (match, dereverb))
+    for name in INVERSES:
+        if name in good and good[name].notna().any():
+            title = f"PESQ-wb with {name.removeprefix('pesq_').replace('_', ' ')} instead of the vocoder"
+            yield title, *(_mean(part, name) for part in (match, dereverb))
     if len(dereverb):
-        yield (
-            "PESQ-wb of input, WPE, result",
-            "",
-            " / ".join(f"{dereverb[name].mean():.3f}" for name in ("pesq_input", "pesq_wpe", "pesq")),
-        )
+        yield "PESQ-wb of WPE (20 taps)", "", _mean(dereverb, "pesq_wpe")
         gain = (dereverb.pesq - dereverb.pesq_wpe).to_numpy()
         kept = np.isfinite(gain)
         low, high = bootstrap_interval(gain[kept], dereverb.room.to_numpy()[kept])
         yield (
-            "PESQ-wb of the result less WPE's, 95 % interval",
+            "PESQ-wb less WPE's, 95 % interval over rooms",
             "",
             f"{gain[kept].mean():+.3f} ({low:+.3f} to {high:+.3f})",
         )
+
+
+def _mean(part: pd.DataFrame, column: str) -> str:
+    return f"{part[column].mean():.3f}" if len(part) else ""

@@ -39,6 +39,17 @@ def test_a_folder_without_the_file_says_what_is_missing(tmp_path):
 
 
 def test_a_hub_id_that_cannot_be_reached_is_told(monkeypatch):
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(UserError, match="Hub"):
         find_weights("nobody/nothing-here", "x.safetensors")
+
+
+def test_weights_come_from_the_hubs_own_cache(tmp_path, monkeypatch):
+    snapshot = tmp_path / "models--owner--name" / "snapshots" / "abc"
+    snapshot.mkdir(parents=True)
+    (tmp_path / "models--owner--name" / "refs").mkdir()
+    (tmp_path / "models--owner--name" / "refs" / "main").write_text("abc")
+    lively(Denoiser(UNET)).save(snapshot / "m.safetensors")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    assert Denoiser.from_pretrained(find_weights("owner/name", "m.safetensors")).config == UNET
