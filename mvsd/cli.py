@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from mvsd.conversion import Settings
 from mvsd.errors import UserError
 
 app = typer.Typer(
@@ -37,13 +38,18 @@ class Bar:
 
     def __init__(self, unit: str):
         self.unit, self.begin, self.last = unit, time.monotonic(), 0.0
+        self.had: int | None = None  # done before we began: a resumed run does not start at 0
 
     def __call__(self, done: int, total: int | None) -> None:
         now = time.monotonic()
+        if self.had is None or done < self.had:
+            self.had, self.begin = done, now
         if now - self.last < 0.2 and done != total:
             return
         self.last = now
-        left = f", {(now - self.begin) / done * (total - done):.0f} s left" if total and done else ""
+        left = ""
+        if total and done > self.had:
+            left = f", {(now - self.begin) / (done - self.had) * (total - done):.0f} s left"
         print(f"\r{self.unit} {done} of {total or '?'}{left}    ", end="\n" if done == total else "", file=sys.stderr)
 
 
@@ -67,14 +73,12 @@ def match(
     out: Out = ...,
     distance: Distance = None,
     t60: T60 = None,
-    steps: Steps = 6,
-    sampler: Sampler = "dpm++",
-    seed: Seed = 0,
+    steps: Steps = Settings.steps,
+    sampler: Sampler = Settings.sampler,
+    seed: Seed = Settings.seed,
     weights: Weights = None,
 ) -> None:
     """Speech as if spoken in the room of a photograph (visual acoustic matching)."""
-    from mvsd.conversion import Settings
-
     _convert("Reverberator", speech, image, out, Settings(steps, sampler, seed, distance, t60), weights)
 
 
@@ -85,14 +89,12 @@ def dereverb(
     image: Annotated[Path | None, typer.Option(help="Photograph of the room, if there is one.")] = None,
     distance: Distance = None,
     t60: T60 = None,
-    steps: Steps = 6,
-    sampler: Sampler = "dpm++",
-    seed: Seed = 0,
+    steps: Steps = Settings.steps,
+    sampler: Sampler = Settings.sampler,
+    seed: Seed = Settings.seed,
     weights: Weights = None,
 ) -> None:
     """Speech with the room taken out (dereverberation)."""
-    from mvsd.conversion import Settings
-
     _convert("Dereverberator", speech, image, out, Settings(steps, sampler, seed, distance, t60), weights)
 
 
@@ -139,7 +141,7 @@ def train(
     pretrained: Annotated[
         bool, typer.Option(help="Begin the scene encoder from ImageNet weights (downloads).")
     ] = False,
-    seed: Seed = 0,
+    seed: Seed = Settings.seed,
 ) -> None:
     """Train a recipe; what comes out lies in OUT/weights."""
     from mvsd.training.recipes import run_recipe
@@ -156,13 +158,12 @@ def evaluate(
     limit: Annotated[int | None, typer.Option(help="Only so many clips.")] = None,
     controls: Annotated[bool, typer.Option(help="Also another's picture, none, and the true numbers.")] = True,
     inverses: Annotated[bool, typer.Option(help="Also PESQ of the vocoder's rivals.")] = False,
-    steps: Steps = 6,
-    sampler: Sampler = "dpm++",
-    seed: Seed = 0,
+    steps: Steps = Settings.steps,
+    sampler: Sampler = Settings.sampler,
+    seed: Seed = Settings.seed,
     weights: Weights = None,
 ) -> None:
     """Measure the converters against the truth, with the picture, another's, none, and the true numbers."""
-    from mvsd.conversion import Settings
     from mvsd.converters import WEIGHTS
     from mvsd.evaluate import Plan, evaluate_rooms
 

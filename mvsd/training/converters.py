@@ -63,7 +63,6 @@ class ConverterTask:
         batch: int,
         features: SceneFeatures | None = None,
         hints: Hints = Hints(),
-        style_weight: float = 0.5,
         init: Path | None = None,
         seed: int = 0,
     ):
@@ -71,7 +70,6 @@ class ConverterTask:
         self.model = Denoiser.from_pretrained(init).train() if init else Denoiser(config)
         self.model.unet.to(memory_format=torch.channels_last)
         self.config, self.batch, self.features, self.hints = self.model.config, batch, features, hints
-        self.style_weight = style_weight
         frames = self.config.past_frames + self.config.window_frames
         self.pairs = PairMaker(pack, frames, with_pictures=features is not None)
         quiet = Taste(measured=0.0, spoilt=0.0)
@@ -100,8 +98,7 @@ class ConverterTask:
         with torch.autocast(device.type, enabled=False):
             target, source, views = self._mels(self.pairs, self.batch, generator)
             condition = self._forget(self._condition(views, generator), generator).to(device)
-        terms = model.window_loss(target.to(device), source.to(device), condition, generator)
-        return {"diffusion": terms["diffusion"], "style": self.style_weight * terms["style"]}
+        return model.window_loss(target.to(device), source.to(device), condition, generator)
 
     def validate(self, model: nn.Module, windows: int = 48) -> dict[str, float]:
         """Log-mel error in dB and detail ratio, given the true numbers, the picture, another room's, or nothing."""
@@ -116,7 +113,7 @@ class ConverterTask:
             conditions |= {"picture": full.keep(every, none), "other_picture": swapped.keep(every, none)}
         row = {"input_db": _error_db(source, target, self.config.past_frames)}
         for name, condition in conditions.items():
-            estimate = sample_windows(model, source, condition, 6, generator.manual_seed(2))
+            estimate = sample_windows(model, source, condition, 2, generator.manual_seed(2))
             row[f"{name}_db"] = _error_db(estimate, target, self.config.past_frames)
             row[f"{name}_detail"] = detail_ratio(estimate, target)
             row[f"{name}_moved_db"] = _error_db(estimate, source, self.config.past_frames)

@@ -81,7 +81,7 @@ class VocoderTask:
         denoiser = self.predictors[task]
         device = next(denoiser.parameters()).device
         with torch.autocast(device.type, torch.bfloat16):
-            return sample_windows(denoiser, source_mel, condition, 4, generator).float()
+            return sample_windows(denoiser, source_mel, condition, 2, generator).float()
 
     def losses(self, model: nn.Module, generator: Generator) -> dict[str, Tensor]:
         device = next(model.parameters()).device
