@@ -1,4 +1,8 @@
+import os
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -26,6 +30,7 @@ from mvsd.data.room_views import View, draw_view, on_the_sample, sees_talker
 from mvsd.data.rooms import convolved, simulate
 from mvsd.errors import UserError
 
+ROOT = Path(__file__).parents[1]
 COLUMN = Item("column", "concrete", 3.0, 2.0, 0.5, 0.5, 3.0)
 
 
@@ -218,3 +223,25 @@ def test_speech_is_written_dry_and_in_the_room(tmp_path):
 def test_folder_of_another_seed_is_refused(three_rooms):
     with pytest.raises(UserError, match="seed 9, not 8"):
         simulate(3, 8, three_rooms[0], views=2, workers=1, pictures=False)
+
+
+UNCOMPILED = """
+import numpy as np
+from mvsd.data import room_pictures
+from mvsd.data.room_design import draw_room
+from mvsd.data.room_views import draw_view
+room_pictures._llvm = lambda: None
+rng = np.random.default_rng([5, 1])
+room = draw_room(rng)
+painter = room_pictures.Painter(room)
+picture = painter.paint(draw_view(rng, room))
+print(painter.mi.variant(), picture.shape, picture.std() > 20)
+"""
+
+
+def test_without_llvm_pictures_are_painted_all_the_same():
+    bare = {name: value for name, value in os.environ.items() if name != "DRJIT_LIBLLVM_PATH"}
+    done = subprocess.run(
+        [sys.executable, "-c", UNCOMPILED], capture_output=True, text=True, env=bare, cwd=ROOT, check=False
+    )
+    assert done.stdout.strip() == "scalar_rgb (168, 224, 3) True", done.stderr

@@ -19,7 +19,6 @@ from mvsd.data.room_shapes import add_figure, room_soup
 from mvsd.data.room_soup import Part, Soup
 from mvsd.data.room_textures import PATTERNS, texture, vary
 from mvsd.data.room_views import View
-from mvsd.errors import UserError
 
 VIEW_PX, PANORAMA_PX = (224, 168), (448, 224)
 GRID, GRID_PANORAMA = (3, 3), (2, 2)  # rays to a pixel, down and across
@@ -51,14 +50,12 @@ LLVM_FOLDERS = ("/usr/lib", "/usr/lib64", "/usr/lib/*-linux-gnu", "/usr/lib/llvm
 
 @cache
 def _mitsuba() -> tuple[Any, Any]:
-    """Mitsuba and Dr.Jit on one thread, compiled through LLVM."""
+    """Mitsuba and Dr.Jit on one thread, compiled through LLVM where there is one, else ray by ray."""
     if library := _llvm():
         os.environ.setdefault("DRJIT_LIBLLVM_PATH", library)
-    if "DRJIT_LIBLLVM_PATH" not in os.environ:
-        raise UserError("Pictures of rooms need the LLVM library, version 16 or later: apt install libllvm19.")
     import mitsuba
 
-    mitsuba.set_variant("llvm_ad_rgb")
+    mitsuba.set_variant("llvm_ad_rgb" if "DRJIT_LIBLLVM_PATH" in os.environ else "scalar_rgb")
     import drjit
 
     drjit.set_thread_count(1)
@@ -80,6 +77,7 @@ class Painter:
 
     def __init__(self, room: RoomDesign) -> None:
         self.room, (self.mi, self.dr) = room, _mitsuba()
+        self.compiled = self.mi.variant().startswith("llvm")
         self.integrator = self.mi.load_dict({"type": "path", "max_depth": BOUNCES})
         rng = np.random.default_rng(room.look_seed)
         self.soup = room_soup(room, rng)
@@ -94,14 +92,21 @@ class Painter:
 
     def paint(self, view: View) -> np.ndarray:
         """The picture, (height, width, 3) uint8 sRGB: 168 x 224, or 224 x 448 for a panorama."""
-        rows, columns = GRID_PANORAMA if view.is_panorama else GRID
+        rows, columns = self._grid(view)
         offsets = [((row + 0.5) / rows, (column + 0.5) / columns) for row in range(rows) for column in range(columns)]
         rays = np.stack([rays_of(view, *offset) for offset in offsets])
-        seen = self._trace(self._scene(view), np.array(view.listener), rays.reshape(-1, 3))
+        trace = self._trace if self.compiled else self._trace_one_by_one
+        seen = trace(self._scene(view), np.array(view.listener), rays.reshape(-1, 3))
         mean = {name: value.reshape(*rays.shape[:3], -1).mean(axis=0) for name, value in seen.items()}
         return developed(
             denoised(mean["light"], mean["albedo"], mean["normal"], mean["place"], mean["shape"][..., 0]), view.exposure
         )
+
+    def _grid(self, view: View) -> tuple[int, int]:
+        """Rays to a pixel, down and across: few where they are traced one by one."""
+        if not self.compiled:
+            return (1, 1) if view.is_panorama else (2, 1)
+        return GRID_PANORAMA if view.is_panorama else GRID
 
     def _scene(self, view: View) -> Any:
         parts = dict(self.meshes)
@@ -191,6 +196,27 @@ class Painter:
         }
         self.dr.eval(*seen.values())
         return {name: np.array(value).reshape(-1, count).T for name, value in seen.items()}
+
+    def _trace_one_by_one(self, scene: Any, origin: np.ndarray, rays: np.ndarray) -> dict[str, np.ndarray]:
+        """The same without a compiler."""
+        mi, start = self.mi, self.mi.Point3f(*map(float, origin))
+        sampler = mi.load_dict({"type": "independent"})
+        sampler.seed(self.figures % 9973)
+        numbers, rows = {}, []
+        for way in rays.tolist():
+            ray = mi.RayDifferential3f(start, mi.Vector3f(way))
+            light, _, _ = self.integrator.sample(scene, sampler, ray)
+            hit = scene.ray_intersect(ray)
+            if hit.is_valid():
+                albedo, normal, place = hit.bsdf().eval_diffuse_reflectance(hit), hit.sh_frame.n, hit.p
+                shape = numbers.setdefault(hit.shape.id(), len(numbers) + 1)
+            else:
+                albedo = normal = place = (0.0, 0.0, 0.0)
+                shape = 0
+            rows.append((*light, *albedo, *normal, *place, shape))
+        table = np.array(rows, dtype=np.float32)
+        parts = np.split(table, (3, 6, 9, 12), axis=1)
+        return dict(zip(("light", "albedo", "normal", "place", "shape"), parts, strict=True))
 
 
 def rays_of(view: View, down: float, right: float) -> np.ndarray:
