@@ -18,6 +18,7 @@ from mvsd.audio import SAMPLE_RATE, log_mel
 from mvsd.clip import Clip
 from mvsd.conversion import Conversion, Progress, Settings
 
+torch.set_num_threads(1)  # the models here are so small that a second thread only waits
 ECHO_S = 0.5  # T60 of what the fake converter adds
 
 

@@ -22,7 +22,7 @@ LOOP = LoopConfig(lr=2e-3, warmup_steps=2, validate_every=1000, bf16=False)
 @pytest.fixture(scope="module")
 def pack_folder(tmp_path_factory):
     root = tmp_path_factory.mktemp("training")
-    write_pack([write_rooms(root / "rooms", 12)], write_speech(root / "speech", 24), root / "pack")
+    write_pack([write_rooms(root / "rooms", 12, views=2)], write_speech(root / "speech", 24), root / "pack")
     return root / "pack"
 
 
@@ -55,6 +55,14 @@ def test_a_run_that_was_cut_off_goes_on_as_if_it_had_not_been(pack, tmp_path):
     assert train(again)
     for name, tensor in whole.bare.state_dict().items():
         torch.testing.assert_close(again.bare.state_dict()[name], tensor, rtol=1e-5, atol=1e-6)
+
+
+def test_workers_change_nothing(pack, tmp_path):
+    alone, helped = run(pack, tmp_path / "alone"), run(pack, tmp_path / "helped", workers=2)
+    train(alone, steps=3)
+    train(helped, steps=3)
+    for name, tensor in alone.bare.state_dict().items():
+        torch.testing.assert_close(helped.bare.state_dict()[name], tensor, rtol=1e-3, atol=1e-4)
 
 
 def test_a_torn_state_file_never_replaces_a_whole_one(pack, tmp_path):

@@ -93,12 +93,18 @@ class ConverterTask:
         target, source = drawn.targets[self.config.task], drawn.sources[self.config.task]
         return log_mel(target)[..., EDGE:-EDGE], log_mel(source)[..., EDGE:-EDGE], drawn.views
 
-    def losses(self, model: nn.Module, generator: Generator) -> dict[str, Tensor]:
+    def draw(self, generator: Generator) -> tuple[Tensor, Tensor, Condition]:
+        """Target and source mels and what is told of the rooms."""
+        target, source, views = self._mels(self.pairs, self.batch, generator)
+        return target, source, self._forget(self._condition(views, generator), generator)
+
+    def losses(
+        self, model: nn.Module, batch: tuple[Tensor, Tensor, Condition], generator: Generator
+    ) -> dict[str, Tensor]:
         device = next(model.parameters()).device
-        with torch.autocast(device.type, enabled=False):
-            target, source, views = self._mels(self.pairs, self.batch, generator)
-            condition = self._forget(self._condition(views, generator), generator).to(device)
-        return model.window_loss(target.to(device), source.to(device), condition, generator)
+        target, source, condition = (part.to(device) for part in batch)
+        bare = model.module if hasattr(model, "module") else model
+        return bare.window_loss(target, source, condition, generator)
 
     def validate(self, model: nn.Module, windows: int = 48) -> dict[str, float]:
         """Log-mel error in dB and detail ratio, given the true numbers, the picture, another room's, or nothing."""

@@ -10,14 +10,16 @@ import json
 import logging
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any, Protocol
 
 import torch
 from accelerate import Accelerator
 from torch import Generator, Tensor, nn
+from torch.utils.data import DataLoader, Dataset
 
 from mvsd.errors import UserError
 
@@ -31,8 +33,12 @@ class Task(Protocol):
 
     model: nn.Module
 
-    def losses(self, model: nn.Module, generator: Generator) -> dict[str, Tensor]:
-        """Named loss terms of one drawn batch; their sum is minimised."""
+    def draw(self, generator: Generator) -> Any:
+        """One batch, on the CPU; may run in a worker process."""
+        ...
+
+    def losses(self, model: nn.Module, batch: Any, generator: Generator) -> dict[str, Tensor]:
+        """Named loss terms of a batch; their sum is minimised. What is random beyond the batch comes from generator."""
         ...
 
     def validate(self, model: nn.Module) -> dict[str, float]: ...
@@ -54,6 +60,7 @@ class LoopConfig:
     bf16: bool = True
     seed: int = 0
     validate_every: int = 1000
+    workers: int = 0  # processes that draw batches; they change nothing but the speed
     save_every_s: float = 120.0
 
 
@@ -63,6 +70,29 @@ def learning_rate(step: int, total: int | None, config: LoopConfig) -> float:
     if total is None:
         return config.lr * warm
     return config.lr * warm * (0.51 + 0.49 * math.cos(math.pi * min(1.0, step / max(1, total))))
+
+
+class Batches(Dataset):
+    """The task's batches by step: each from a generator of its own, so that workers and resumes change nothing."""
+
+    def __init__(self, task: Task, seed: int):
+        self.task, self.seed = task, seed
+
+    def __getitem__(self, step: int) -> Any:
+        return self.task.draw(seeded(self.seed, step, 0))
+
+    def since(self, step: int, workers: int) -> Iterator[Any]:
+        """Batch after batch from `step` on, without end."""
+        return iter(DataLoader(self, batch_size=None, sampler=count(step), num_workers=workers, collate_fn=as_it_is))
+
+
+def as_it_is(batch: Any) -> Any:
+    return batch
+
+
+def seeded(seed: int, step: int, use: int) -> Generator:
+    """The generator of one step for one use (0: the batch, 1: the loss)."""
+    return torch.Generator().manual_seed((seed * 1_000_003 + step) * 2 + use)
 
 
 class Average:
@@ -136,12 +166,12 @@ class Run:
         with open(self.folder / "metrics.jsonl", "a") as file:
             file.write(json.dumps({"step": self.step, **{k: round(v, 5) for k, v in row.items()}}) + "\n")
 
-    def _one_step(self) -> dict[str, Tensor]:
-        generator = torch.Generator().manual_seed(self.config.seed * 1_000_003 + self.step)
+    def one_step(self, batch: Any) -> dict[str, Tensor]:
+        """Optimise once; returns the loss terms."""
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(self.step, self.total, self.config)
         with torch.autocast(self.accelerator.device.type, torch.bfloat16, enabled=self.config.bf16):
-            losses = self.task.losses(self.model, generator)
+            losses = self.task.losses(self.model, batch, seeded(self.config.seed, self.step, 1))
         self.accelerator.backward(sum(losses.values()))
         norm = self.accelerator.clip_grad_norm_(self.model.parameters(), self.config.clip_norm)
         if torch.isfinite(norm):
@@ -184,8 +214,9 @@ def train(
     run.model.train()
     begin = saved = time.monotonic()
     first, sums = run.step, {}
+    batches = Batches(run.task, run.config.seed).since(run.step, run.config.workers)
     while run.total is None or run.step < run.total:
-        for name, value in run._one_step().items():
+        for name, value in run.one_step(next(batches)).items():
             sums[name] = sums.get(name, 0.0) + value.detach()
         now = time.monotonic()
         if run.total is None and now - begin > MEASURE_S:

@@ -40,12 +40,15 @@ class Recipe:
     scene_lr: float = 1e-3
     image_size: int = 112
     vocoder_width: int = 384
+    workers: int = 0  # processes that draw batches
     shares: tuple[float, float, float, float] = (0.1, 0.38, 0.38, 0.14)  # scene, match, dereverb, vocoder
 
 
 RECIPES = {
     "cpu": Recipe(minutes=120, widths=(80, 192, 256), batch=8, scene_batch=32, vocoder_batch=16),
-    "gpu": Recipe(minutes=20, widths=(128, 256, 320), batch=128, scene_batch=128, vocoder_batch=64, image_size=224),
+    "gpu": Recipe(
+        minutes=20, widths=(128, 256, 320), batch=128, scene_batch=128, vocoder_batch=64, image_size=224, workers=12
+    ),
     "tiny": Recipe(
         minutes=1, widths=(16, 32, 32), batch=2, scene_batch=2, vocoder_batch=2, vocoder_width=32, image_size=64
     ),
@@ -114,7 +117,12 @@ def _run_stage(
     about = {"recipe": f"{order.recipe_name}:{stage}", "sizes": asdict(order.recipe), "pretrained": order.pretrained}
     seeing = stage == "scene"
     lr, ema = (order.recipe.scene_lr, 0.99) if seeing else (order.recipe.lr, 0.998)
-    run = Run(folder, _task(stage, order, data), LoopConfig(lr=lr, ema=ema, seed=order.seed), about)
+    run = Run(
+        folder,
+        _task(stage, order, data),
+        LoopConfig(lr=lr, ema=ema, seed=order.seed, workers=order.recipe.workers),
+        about,
+    )
     finished = train(run, minutes, steps, stop_after, on_step)
     if finished:
         shutil.copy(folder / WEIGHT_FILES[stage], order.weights)

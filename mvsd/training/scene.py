@@ -81,13 +81,16 @@ class SceneTask:
             nn.init.zeros_(self.model.probe.weight)
             self.model.probe.bias.data.copy_(self.truth.mean(0))
 
-    def losses(self, model: nn.Module, generator: Generator) -> dict[str, Tensor]:
-        device = next(model.parameters()).device
+    def draw(self, generator: Generator) -> tuple[Tensor, Tensor]:
+        """Augmented pictures (B, 3, S, S) and their READINGS (B, 4)."""
         pick = torch.randint(len(self.images), (self.batch,), generator=generator)
-        images = augment(self.images[pick].float() / 255, generator).to(device, memory_format=torch.channels_last)
+        return augment(self.images[pick].float() / 255, generator), self.truth[pick]
+
+    def losses(self, model: nn.Module, batch: tuple[Tensor, Tensor], generator: Generator) -> dict[str, Tensor]:
+        device = next(model.parameters()).device
+        images, wanted = batch[0].to(device, memory_format=torch.channels_last), batch[1].to(device)
         embedding, tokens = model(images)
         probe = model.module.probe if hasattr(model, "module") else model.probe
-        wanted = self.truth[pick].to(device)
         whole, part = (_distance(read, wanted) for read in (probe(embedding), probe(tokens).mean(1)))
         return {"embedding": whole, "tokens": 0.3 * part}
 

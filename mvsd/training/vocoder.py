@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 from torch import Generator, Tensor, nn
 
-from mvsd.audio import DB_PER_NEPER, MEL, istft, mel_of, stft
+from mvsd.audio import MEL, istft, log_mel, mel_of, stft
+from mvsd.conversion import Settings
 from mvsd.data.pack import Pack
 from mvsd.data.pairs import MARGIN, PairMaker, Taste
-from mvsd.denoiser import Denoiser
+from mvsd.denoiser import Denoiser, DenoiserConfig
 from mvsd.training.converters import EDGE, numbers_of, sample_windows
 from mvsd.unet import Condition
 from mvsd.vocoder import DITHER, TASKS, Vocoder, VocoderConfig
 
 FILE = "vocoder.safetensors"
 RESOLUTIONS = ((512, 128), (2048, 512))  # FFT, hop of the losses besides the front end's own
+PREDICTED_SHARE = 0.7  # of training windows whose mel is the converter's own
 POWER = 0.3  # compression of magnitudes in the complex loss
 
 
@@ -40,6 +43,21 @@ def spectral_losses(estimate: Tensor, target: Tensor) -> dict[str, Tensor]:
     return terms
 
 
+@dataclass(frozen=True)
+class Windows:
+    """One task's windows. mel: as wanted; source: STFT, dithered; source_mel; sound: as wanted, (B, samples);
+    numbers: what Condition.numbers holds; predict: whether the mel is to come from the converter instead.
+    """
+
+    task: str
+    mel: Tensor
+    source: Tensor
+    source_mel: Tensor
+    sound: Tensor
+    numbers: Tensor
+    predict: bool
+
+
 class VocoderTask:
     """Windows of both tasks in one batch. predictors: trained converters, whose mels most windows then have."""
 
@@ -59,49 +77,57 @@ class VocoderTask:
         self.pairs = PairMaker(pack, self.frames)
         self.check = PairMaker(pack, self.frames, held_out=True, taste=Taste(measured=0.0, spoilt=0.0))
 
-    def _windows(self, pairs: PairMaker, count: int, generator: Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Wanted mel, source STFT, wanted sound and task of `count` windows of each task."""
-        drawn = pairs.draw(count, generator, 0.05)
-        mels, sources, sounds, tasks = [], [], [], []
-        for index, task in enumerate(TASKS):
-            source = drawn.sources[task] + DITHER * torch.randn(drawn.sources[task].shape, generator=generator)
-            sources.append(stft(source)[..., EDGE:-EDGE])
-            mel = mel_of(stft(drawn.targets[task]))[..., EDGE:-EDGE]
-            if task in self.predictors and float(torch.rand(1, generator=generator)) < 0.7:
-                mel = self._predicted(task, drawn.views, mel_of(stft(drawn.sources[task]))[..., EDGE:-EDGE], generator)
-            mels.append(mel)
-            sounds.append(drawn.targets[task][:, MARGIN:-MARGIN])
-            tasks.append(torch.full((count,), index))
-        return torch.cat(mels), torch.cat(sources), torch.cat(sounds), torch.cat(tasks)
+    def draw(self, generator: Generator) -> list[Windows]:
+        """Half a batch of each task, of the same speech in the same rooms."""
+        return self._windows(self.pairs, self.batch // 2, generator)
 
-    def _predicted(self, task: str, views: list, source_mel: Tensor, generator: Generator) -> Tensor:
-        """What the converter makes of these windows, knowing the room in numbers."""
-        unknown = Condition.unknown(len(views))
-        condition = Condition(unknown.scene, unknown.tokens, unknown.has_scene, numbers_of(views))
-        denoiser = self.predictors[task]
-        device = next(denoiser.parameters()).device
-        with torch.autocast(device.type, torch.bfloat16):
-            return sample_windows(denoiser, source_mel, condition, 2, generator).float()
+    def _windows(self, pairs: PairMaker, count: int, generator: Generator) -> list[Windows]:
+        drawn, made = pairs.draw(count, generator, DenoiserConfig.level), []
+        for task in TASKS:
+            heard, wanted = drawn.sources[task], drawn.targets[task]
+            dithered = stft(heard + DITHER * torch.randn(heard.shape, generator=generator))
+            predict = float(torch.rand(1, generator=generator)) < PREDICTED_SHARE
+            parts = (mel_of(stft(wanted)), dithered, log_mel(heard))
+            inner = wanted[:, MARGIN:-MARGIN]
+            made.append(Windows(task, *(p[..., EDGE:-EDGE] for p in parts), inner, numbers_of(drawn.views), predict))
+        return made
 
-    def losses(self, model: nn.Module, generator: Generator) -> dict[str, Tensor]:
+    def _sound(self, model: nn.Module, windows: Windows, generator: Generator) -> Tensor:
+        """What the vocoder makes of one task's windows, (B, samples)."""
         device = next(model.parameters()).device
-        with torch.autocast(device.type, enabled=False):
-            mel, source, sound, task = (x.to(device) for x in self._windows(self.pairs, self.batch // 2, generator))
+        mel, source = windows.mel.to(device), windows.source.to(device)
+        if windows.predict and windows.task in self.predictors:
+            mel = self._predicted(windows, device, generator).to(device)
+        task = torch.full((len(mel),), TASKS.index(windows.task), device=device)
         spectrum = model(mel, source, task)
         with torch.autocast(device.type, enabled=False):
-            # the first frames stand for the past: a window's edge has no neighbour to overlap with
-            inner = slice(4 * MEL.hop, -4 * MEL.hop)
-            return spectral_losses(istft(spectrum)[:, inner], sound[:, inner])
+            return istft(spectrum)
+
+    def _predicted(self, windows: Windows, device: torch.device, generator: Generator) -> Tensor:
+        """What the converter makes of these windows, knowing the room in numbers."""
+        unknown = Condition.unknown(len(windows.mel))
+        condition = Condition(unknown.scene, unknown.tokens, unknown.has_scene, windows.numbers)
+        denoiser = self.predictors[windows.task].to(device)
+        with torch.autocast(device.type, torch.bfloat16):
+            return sample_windows(denoiser, windows.source_mel, condition, Settings.steps, generator).float()
+
+    def losses(self, model: nn.Module, batch: list[Windows], generator: Generator) -> dict[str, Tensor]:
+        device = next(model.parameters()).device
+        made = torch.cat([self._sound(model, windows, generator) for windows in batch])
+        wanted = torch.cat([windows.sound for windows in batch]).to(device)
+        inner = slice(4 * MEL.hop, -4 * MEL.hop)  # a window's edge has no neighbour to overlap with
+        with torch.autocast(device.type, enabled=False):
+            return spectral_losses(made[:, inner], wanted[:, inner])
 
     def validate(self, model: nn.Module) -> dict[str, float]:
-        """Losses on held-out speakers and rooms, and the error in dB of the mel that comes back from the sound."""
-        device = next(model.parameters()).device
-        windows = self._windows(self.check, 24, torch.Generator().manual_seed(1))
-        mel, source, sound, task = (x.to(device) for x in windows)
-        made = istft(model(mel, source, task))
-        row = {f"check_{name}": float(value) for name, value in spectral_losses(made, sound).items()}
-        back = (mel_of(stft(made)) - mel)[..., 4:-4].abs().mean((1, 2)) * DB_PER_NEPER
-        return row | {f"{name}_mel_db": float(back[task == i].mean()) for i, name in enumerate(TASKS)}
+        """Losses of each task on held-out speakers and rooms, on true and, with predictors, on predicted mels."""
+        generator, row = torch.Generator().manual_seed(1), {}
+        for windows in self._windows(self.check, 16, generator):
+            for name, predict in (("true", False), ("predicted", True)):
+                made = self._sound(model, replace(windows, predict=predict), generator).cpu()
+                terms = spectral_losses(made, windows.sound)
+                row |= {f"{windows.task}_{name}_{term}": float(value) for term, value in terms.items()}
+        return row
 
     def export(self, model: nn.Module, folder: Path, notes: dict[str, str]) -> None:
         model.save(folder / FILE, notes)
