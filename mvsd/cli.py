@@ -142,11 +142,13 @@ def train(
         bool, typer.Option(help="Begin the scene encoder from ImageNet weights (downloads).")
     ] = False,
     seed: Seed = Settings.seed,
+    lr: Annotated[float | None, typer.Option(help="Highest learning rate; the recipe's if not given.")] = None,
 ) -> None:
     """Train a recipe; what comes out lies in OUT/weights."""
     from mvsd.training.recipes import run_recipe
 
-    finished = run_recipe(recipe, data, out, minutes, steps, stop_after, init, pretrained, seed, Bar("training step"))
+    bar = Bar("training step")
+    finished = run_recipe(recipe, data, out, minutes, steps, stop_after, init, pretrained, seed, lr, bar)
     print(out / "weights" if finished else f"{out}: stopped with a checkpoint; the same command goes on")
 
 

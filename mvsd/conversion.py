@@ -18,7 +18,7 @@ OnStep = Callable[[int, int], None]  # (steps done, steps in all)
 class Settings:
     """How to convert. None means unknown: the converter then takes it from the picture, or from what is usual."""
 
-    steps: int = 2  # network evaluations; more of them decide more details by chance
+    steps: int = 1  # network evaluations; the shipped weights are nearest after one, more leave more to chance
     sampler: str = "dpm++"  # a key of mvsd.diffusion.SAMPLERS
     seed: int = 0
     distance_m: float | None = None  # talker to listener

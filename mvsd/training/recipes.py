@@ -50,7 +50,7 @@ RECIPES = {
         minutes=20, widths=(128, 256, 320), batch=128, scene_batch=128, vocoder_batch=64, image_size=224, workers=12
     ),
     "tiny": Recipe(
-        minutes=1, widths=(16, 32, 32), batch=2, scene_batch=2, vocoder_batch=2, vocoder_width=32, image_size=64
+        minutes=1, widths=(16, 32, 32), batch=2, scene_batch=2, vocoder_batch=4, vocoder_width=32, image_size=64
     ),
 }
 STAGES = ("scene", "match", "dereverb", "vocoder")
@@ -83,6 +83,7 @@ def run_recipe(
     init: str | Path | None = None,
     pretrained: bool = False,
     seed: int = 0,
+    lr: float | None = None,
     on_step: OnStep | None = None,
 ) -> bool:
     """Run a recipe ("cpu") or one stage of it ("cpu:match"); finished stages are skipped. True when all is done."""
@@ -91,7 +92,8 @@ def run_recipe(
         raise UserError(
             f"There is no recipe {name}. Choose {', '.join(RECIPES)}, with :{', :'.join(STAGES)} for a stage."
         )
-    order = Order(base, RECIPES[base], Path(pack), Path(out), Path(init) if init else None, pretrained, seed)
+    recipe = replace(RECIPES[base], lr=lr, scene_lr=lr) if lr else RECIPES[base]
+    order = Order(base, recipe, Path(pack), Path(out), Path(init) if init else None, pretrained, seed)
     data = read_pack(pack)
     order.weights.mkdir(parents=True, exist_ok=True)
     for stage, share in zip(STAGES, order.recipe.shares):
