@@ -26,19 +26,21 @@ from mvsd.converters import WEIGHTS, Dereverberator, MvsdConverter, Reverberator
 from mvsd.errors import UserError
 from mvsd.metrics import bootstrap_interval, detail_ratio, mel_error_db, pesq_wb, wpe
 from mvsd.vision import load_image
-from mvsd.vocoder import griffin_lim, masked
+from mvsd.vocoder import griffin_lim, masked, vocode
 
 CONVERTERS = {"match": Reverberator, "dereverb": Dereverberator}
 CONTROLS = {"match": ("other_picture", "no_picture", "truth"), "dereverb": ()}
 COLUMNS = (
     *("clip", "room", "task", "condition", "status", "reason", "checkpoint_sha256", "steps", "sampler", "seed"),
     *("seconds", "rtf", "input_db", "error_db", "sound_db", "detail", "t60_true_s", "t60_s"),
-    *("pesq_input", "pesq", "pesq_wpe", "pesq_mask", "pesq_griffin_lim", "pesq_source_phase"),
+    *("pesq_input", "pesq", "pesq_wpe", "pesq_vocoder", "pesq_mask", "pesq_griffin_lim", "pesq_source_phase"),
 )
-INVERSES = {  # rivals of the learned inverse: (mel, source at the mel's level) -> sound
-    "pesq_mask": masked,
-    "pesq_griffin_lim": lambda mel, source: griffin_lim(mel),
-    "pesq_source_phase": lambda mel, source: griffin_lim(mel, 8, source),
+Inverse = Callable[[MvsdConverter, Tensor, Tensor], Tensor]  # (converter, mel, source at the mel's level) -> sound
+INVERSES: dict[str, Inverse] = {
+    "pesq_vocoder": lambda converter, mel, source: vocode(converter.vocoder, mel, source, converter.task),
+    "pesq_mask": lambda converter, mel, source: masked(mel, source),
+    "pesq_griffin_lim": lambda converter, mel, source: griffin_lim(mel),
+    "pesq_source_phase": lambda converter, mel, source: griffin_lim(mel, 8, source),
 }
 Row = dict[str, object]
 
@@ -152,19 +154,19 @@ def measure(case: Case, task: str, plan: Plan) -> Row:
     row |= {"seconds": made.seconds, "rtf": made.real_time_factor, "sound_db": mel_error_db(made.mel, wanted)}
     row |= {"pesq_input": pesq_wb(source, target), "pesq": pesq_wb(made.audio, target)}
     if plan.inverses:
-        row |= {name: pesq_wb(sound, target) for name, sound in _rivals(mel, made.source)}
+        row |= {name: pesq_wb(sound, target) for name, sound in _rivals(case.converter, mel, made.source)}
     if task == "dereverb":
         return row | {"pesq_wpe": pesq_wb(wpe(reverb), clean)}
     heard = free_decay_t60(made.audio.numpy(), int(clean.nonzero().max()) + 1)
     return row | {"t60_true_s": case.view["t60_s"], "t60_s": "" if heard is None else heard}
 
 
-def _rivals(mel: Tensor, source: Tensor) -> Iterator[tuple[str, Tensor]]:
-    """The sound of a mel by each rival inverse."""
+def _rivals(converter: MvsdConverter, mel: Tensor, source: Tensor) -> Iterator[tuple[str, Tensor]]:
+    """The sound of a mel by each inverse."""
     frames = frames_of(len(source))
     padded = pad(source, (0, frames * MEL.hop - len(source)))
     for name, inverse in INVERSES.items():
-        yield name, inverse(mel[:, :frames], padded)
+        yield name, inverse(converter, mel[:, :frames], padded)
 
 
 def read(path: Path) -> Tensor:
@@ -227,7 +229,7 @@ def _more(good: pd.DataFrame) -> Iterator[tuple[str, str, str]]:
     yield "PESQ-wb of the result", *(_mean(part, "pesq") for part in (match, dereverb))
     for name in INVERSES:
         if name in good and good[name].notna().any():
-            title = f"PESQ-wb with {name.removeprefix('pesq_').replace('_', ' ')} instead of the vocoder"
+            title = f"PESQ-wb by {name.removeprefix('pesq_').replace('_', ' ')}"
             yield title, *(_mean(part, name) for part in (match, dereverb))
     if len(dereverb):
         yield "PESQ-wb of WPE (20 taps)", "", _mean(dereverb, "pesq_wpe")

@@ -41,7 +41,7 @@ class Taste:
 
     measured: float = 0.1  # share of measured responses
     spoilt: float = 0.4  # share of inputs that come with noise, colour, codec or a room of their own
-    tail: float = 0.25  # share of windows that see the speech end
+    tail: float = 0.5  # share of windows that see the speech end and the room ring out
 
 
 def _pick(rows: list, generator: Generator):
