@@ -50,4 +50,4 @@ def test_only_what_decays_is_drawn(matched: Conversion):
 
 def test_the_seed_and_the_settings_are_told(matched: Conversion):
     told = {row.name: row.after for row in rows(matched, dry_is_after=False)}
-    assert (told["Seed"], told["Steps and sampler"]) == ("5", "6, dpm++")
+    assert (told["Seed"], told["Steps and sampler"]) == ("5", f"{Settings.steps}, dpm++")
