@@ -159,7 +159,7 @@ def evaluate(
     task: Annotated[str | None, typer.Option(help="match or dereverb; both if not given.")] = None,
     limit: Annotated[int | None, typer.Option(help="Only so many clips.")] = None,
     controls: Annotated[bool, typer.Option(help="Also another's picture, none, and the true numbers.")] = True,
-    inverses: Annotated[bool, typer.Option(help="Also PESQ of the vocoder's rivals.")] = False,
+    inverses: Annotated[bool, typer.Option(help="Also PESQ by every way from mel to sound.")] = False,
     steps: Steps = Settings.steps,
     sampler: Sampler = Settings.sampler,
     seed: Seed = Settings.seed,

@@ -47,7 +47,7 @@ Row = dict[str, object]
 
 @dataclass(frozen=True)
 class Plan:
-    """What to measure. controls: other conditions than the default. inverses: PESQ of the vocoder's rivals too."""
+    """What to measure. controls: other conditions than the default. inverses: PESQ by every way from mel to sound."""
 
     tasks: tuple[str, ...] = ("match", "dereverb")
     settings: Settings = field(default_factory=Settings)
