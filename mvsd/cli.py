@@ -106,12 +106,12 @@ def rooms(
     speech: Annotated[Path | None, typer.Option(help="Folder of dry speech: writes clean/ and reverb/ too.")] = None,
     views: Annotated[int, typer.Option(help="Views of each room, each with its own response and clip.")] = 3,
     speakers: Annotated[str, typer.Option(help="all, train or held-out.")] = "all",
-    pictures: Annotated[bool, typer.Option(help="Render the views.")] = True,
+    picture_px: Annotated[int, typer.Option(min=0, help="Width of the pictures; 0: none, 160 will train.")] = 224,
 ) -> None:
     """Simulate furnished rooms: pictures, responses, and what is true of them."""
     from mvsd.data.rooms import simulate
 
-    print(simulate(count, seed, out, speech, views, speakers, Bar("room"), pictures=pictures))
+    print(simulate(count, seed, out, speech, views, speakers, Bar("room"), picture_px=picture_px))
 
 
 @data_app.command()

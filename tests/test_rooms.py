@@ -131,7 +131,7 @@ def test_talker_behind_a_column_is_not_seen():
 
 
 def test_left_half_of_the_picture_looks_to_the_left():
-    rays = rays_of(ACROSS, 0.5, 0.5)  # looks east: left is north, +y
+    rays = rays_of(ACROSS, 224, 0.5, 0.5)  # looks east: left is north, +y
     assert rays[84, 0, 1] > 0.5
     assert rays[84, -1, 1] < -0.5
     assert rays[0, 112, 2] > 0
@@ -139,7 +139,7 @@ def test_left_half_of_the_picture_looks_to_the_left():
 
 def test_middle_of_a_panorama_looks_along_its_yaw():
     view = replace(ACROSS, is_panorama=True, yaw_deg=90.0)
-    assert np.allclose(rays_of(view, 0.0, 0.0)[112, 224], [0, 1, 0], atol=1e-6)
+    assert np.allclose(rays_of(view, 224, 0.0, 0.0)[112, 224], [0, 1, 0], atol=1e-6)
 
 
 def test_even_light_passes_the_denoiser_unchanged():
@@ -187,7 +187,7 @@ def test_loud_reverb_lowers_both_by_one_factor():
 @pytest.fixture(scope="module")
 def three_rooms(tmp_path_factory) -> pd.DataFrame:
     out = tmp_path_factory.mktemp("rooms")
-    return out, pd.read_csv(simulate(3, 9, out, views=2, workers=1, pictures=False), dtype=str)
+    return out, pd.read_csv(simulate(3, 9, out, views=2, workers=1, picture_px=0), dtype=str)
 
 
 def test_each_view_has_a_row_and_a_response_of_its_t60(three_rooms):
@@ -200,10 +200,10 @@ def test_each_view_has_a_row_and_a_response_of_its_t60(three_rooms):
 
 def test_resume_after_a_kill_gives_the_same_set(three_rooms, tmp_path):
     whole, table = three_rooms
-    simulate(2, 9, tmp_path, views=2, workers=1, pictures=False)
+    simulate(2, 9, tmp_path, views=2, workers=1, picture_px=0)
     cut = (tmp_path / "rooms.csv").read_text()[:-40]  # killed in the middle of room 1's last row
     (tmp_path / "rooms.csv").write_text(cut)
-    resumed = pd.read_csv(simulate(3, 9, tmp_path, views=2, workers=1, pictures=False), dtype=str)
+    resumed = pd.read_csv(simulate(3, 9, tmp_path, views=2, workers=1, picture_px=0), dtype=str)
     assert resumed.equals(table)
     assert all((tmp_path / "rir" / path.name).read_bytes() == path.read_bytes() for path in (whole / "rir").iterdir())
 
@@ -212,7 +212,7 @@ def test_speech_is_written_dry_and_in_the_room(tmp_path):
     (tmp_path / "in" / "anna").mkdir(parents=True)
     noise = 0.1 * np.random.default_rng(0).standard_normal(4 * 16_000)
     soundfile.write(tmp_path / "in" / "anna" / "take.wav", noise, 16_000)
-    table = pd.read_csv(simulate(1, 2, tmp_path / "out", tmp_path / "in", views=1, workers=1, pictures=False))
+    table = pd.read_csv(simulate(1, 2, tmp_path / "out", tmp_path / "in", views=1, workers=1, picture_px=0))
     clean, reverb = (
         soundfile.read(tmp_path / "out" / name / f"{table.stem[0]}.wav")[0] for name in ("clean", "reverb")
     )
@@ -222,7 +222,7 @@ def test_speech_is_written_dry_and_in_the_room(tmp_path):
 
 def test_folder_of_another_seed_is_refused(three_rooms):
     with pytest.raises(UserError, match="seed 9, not 8"):
-        simulate(3, 8, three_rooms[0], views=2, workers=1, pictures=False)
+        simulate(3, 8, three_rooms[0], views=2, workers=1, picture_px=0)
 
 
 UNCOMPILED = """

@@ -18,9 +18,8 @@ from mvsd.data.room_materials import MATERIALS
 from mvsd.data.room_shapes import add_figure, room_soup
 from mvsd.data.room_soup import Part, Soup
 from mvsd.data.room_textures import PATTERNS, texture, vary
-from mvsd.data.room_views import View
+from mvsd.data.room_views import PICTURE_PX, View
 
-VIEW_PX, PANORAMA_PX = (224, 168), (448, 224)
 GRID, GRID_PANORAMA = (3, 3), (2, 2)  # rays to a pixel, down and across
 BOUNCES = 4
 BRIGHTNESS = 0.32  # mean of the linear picture at exposure 1
@@ -75,8 +74,8 @@ def _llvm() -> str | None:
 class Painter:
     """One room's look: textures and lights are drawn once, each view adds its figure and camera."""
 
-    def __init__(self, room: RoomDesign) -> None:
-        self.room, (self.mi, self.dr) = room, _mitsuba()
+    def __init__(self, room: RoomDesign, width_px: int = PICTURE_PX) -> None:
+        self.room, self.width_px, (self.mi, self.dr) = room, width_px, _mitsuba()
         self.compiled = self.mi.variant().startswith("llvm")
         self.integrator = self.mi.load_dict({"type": "path", "max_depth": BOUNCES})
         rng = np.random.default_rng(room.look_seed)
@@ -91,10 +90,10 @@ class Painter:
         Image.fromarray(self.paint(view)).save(path, quality=quality)
 
     def paint(self, view: View) -> np.ndarray:
-        """The picture, (height, width, 3) uint8 sRGB: 168 x 224, or 224 x 448 for a panorama."""
+        """The picture, (height, width, 3) uint8 sRGB: 168 x 224, or 224 x 448 for a panorama, at the default width."""
         rows, columns = self._grid(view)
         offsets = [((row + 0.5) / rows, (column + 0.5) / columns) for row in range(rows) for column in range(columns)]
-        rays = np.stack([rays_of(view, *offset) for offset in offsets])
+        rays = np.stack([rays_of(view, self.width_px, *offset) for offset in offsets])
         trace = self._trace if self.compiled else self._trace_one_by_one
         seen = trace(self._scene(view), np.array(view.listener), rays.reshape(-1, 3))
         mean = {name: value.reshape(*rays.shape[:3], -1).mean(axis=0) for name, value in seen.items()}
@@ -219,9 +218,9 @@ class Painter:
         return dict(zip(("light", "albedo", "normal", "place", "shape"), parts, strict=True))
 
 
-def rays_of(view: View, down: float, right: float) -> np.ndarray:
+def rays_of(view: View, width_px: int, down: float, right: float) -> np.ndarray:
     """Unit directions (height, width, 3) through the pixels of a view; down, right: place in the pixel, 0 to 1."""
-    wide, high = PANORAMA_PX if view.is_panorama else VIEW_PX
+    wide, high = (2 * width_px, width_px) if view.is_panorama else (width_px, width_px * 3 // 4)
     across, below = (np.arange(wide) + right) / wide, (np.arange(high)[:, None] + down) / high
     yaw, pitch = np.radians([view.yaw_deg, view.pitch_deg])
     if view.is_panorama:

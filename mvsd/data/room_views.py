@@ -9,6 +9,7 @@ import numpy as np
 from mvsd.data.room_design import RoomDesign, log_uniform
 from mvsd.data.room_furniture import Item
 
+PICTURE_PX = 224  # width of a perspective view, three quarters as high; a panorama is twice as wide
 SPEED_OF_SOUND = 343.0  # m/s
 RATE = 16_000  # Hz
 PANORAMAS, FIGURES, AIMED = 0.25, 0.88, 0.9  # shares of the views

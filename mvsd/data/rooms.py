@@ -20,7 +20,7 @@ from scipy.signal import fftconvolve
 from mvsd.acoustics import DIRECT_SAMPLE, RATE, c50_db, drr_db, t60
 from mvsd.data.room_acoustics import response
 from mvsd.data.room_design import SURFACES, T60_RANGE_S, RoomDesign, draw_room, mean_absorption
-from mvsd.data.room_views import View, draw_view, sees_talker
+from mvsd.data.room_views import PICTURE_PX, View, draw_view, sees_talker
 from mvsd.data.speech import draw_clip, list_speech, speaker_of
 from mvsd.errors import UserError
 
@@ -48,7 +48,7 @@ class Job:
     out: Path
     views: int
     files: tuple[Path, ...] = ()  # speech
-    pictures: bool = True
+    picture_px: int = PICTURE_PX  # width; 0: no pictures
 
 
 def simulate(
@@ -60,18 +60,19 @@ def simulate(
     speakers: str = "all",
     on_step: Callable[[int, int], None] | None = None,
     workers: int | None = None,
-    pictures: bool = True,
+    picture_px: int = PICTURE_PX,
 ) -> Path:
     """Write `count` rooms of `views` views each below out, and out/rooms.csv; rooms already there are kept.
 
     speech: folder of utterances; with it clean and reverberant clips are written too, of "all", "train" or
-    "held-out" speakers. on_step(rooms done, count) after each room. Returns the path of rooms.csv.
+    "held-out" speakers. picture_px: width of the views, 0 for none. on_step(rooms done, count) after each room.
+    Returns the path of rooms.csv.
     """
     if count < 1 or views < 1:
         raise UserError(f"At least one room and one view are needed; got {count} and {views}.")
     files = tuple(list_speech(speech, speakers)) if speech is not None else ()
-    job = Job(seed, Path(out), views, files, pictures)
-    for folder in ("rir", *(["image"] if pictures else []), *(["clean", "reverb"] if files else [])):
+    job = Job(seed, Path(out), views, files, picture_px)
+    for folder in ("rir", *(["image"] if picture_px else []), *(["clean", "reverb"] if files else [])):
         (job.out / folder).mkdir(parents=True, exist_ok=True)
     done = _read_done(job)
     _write_csv(job.out / CSV, done)
@@ -136,10 +137,10 @@ def make_room(job: Job, index: int) -> list[Row]:
     """Design, hear, see and write one room; returns its rows."""
     room, views, rirs = design_room(job.seed, index, job.views)
     draw = None
-    if job.pictures:
+    if job.picture_px:
         from mvsd.data.room_pictures import Painter  # mitsuba takes a second to load
 
-        draw = Painter(room)
+        draw = Painter(room, job.picture_px)
     rows = []
     for number, (view, rir) in enumerate(zip(views, rirs, strict=True)):
         row = _row(job.seed, index, number, room, view, rir)
