@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
@@ -43,7 +44,9 @@ class MvsdConverter:
     def __init__(self, denoiser: Denoiser, scene: SceneEncoder, vocoder: Vocoder, device: torch.device | str = "cpu"):
         if denoiser.config.task != self.task:
             raise UserError(f"These weights were trained to {denoiser.config.task}, not to {self.task}.")
-        self.denoiser, self.scene, self.vocoder = (part.to(device).eval() for part in (denoiser, scene, vocoder))
+        self.denoiser, self.scene, self.vocoder = (
+            part.to(device).eval().requires_grad_(False) for part in (denoiser, scene, vocoder)
+        )
         self.device = torch.device(device)
 
     @classmethod
@@ -64,9 +67,10 @@ class MvsdConverter:
         drr = math.nan if settings.drr_db is None else settings.drr_db / 10
         numbers = torch.tensor([[*logs, drr]])
         if clip.image is None:
-            return Condition(unknown.scene, unknown.tokens, unknown.has_scene, numbers).to(self.device)
+            return replace(unknown, numbers=numbers).to(self.device)
         scene, tokens = self.scene.see(clip.image)
-        return Condition(scene, tokens, torch.ones(1, dtype=torch.bool), numbers).to(self.device)
+        seen = torch.ones(1, dtype=torch.bool)
+        return Condition(scene, tokens, seen, numbers, self.scene.reading(scene)).to(self.device)
 
     def stream(self, clip: Clip, settings: Settings) -> Iterator[Progress | Conversion]:
         """Yield a Progress after each step and the Conversion last; closing the iterator stops the work.
@@ -97,11 +101,12 @@ class MvsdConverter:
         noise = SeededNoise([settings.seed], config.n_mels, plan.length)
         process = self.denoiser.process
         ladder = trailing_steps(process.steps, settings.steps)
-        denoise = long_denoise(self.denoiser, padded, condition)
+        seen = self.denoiser.see(padded, condition)
+        denoise = long_denoise(self.denoiser, seen, condition)
         draw = lambda: noise().to(self.device)  # noqa: E731
         estimates = SAMPLERS[settings.sampler](denoise, draw(), ladder, process, draw)
         for done, x in enumerate(estimates, 1):
-            mel = self.denoiser.decode(x, padded).clamp(min=SILENCE)
+            mel = self.denoiser.decode(x, seen).clamp(min=SILENCE)
             yield done, len(ladder) - 1, mel[..., -frames:]
 
     def sound(self, mel: Tensor, source: Tensor, seed: int) -> Tensor:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from mvsd.checkpoint import Pretrained
 from mvsd.diffusion import SCHEDULES, Denoise, Process
+from mvsd.polack import rung
 from mvsd.unet import Condition, ControllableUnet, UnetConfig
 
 FIRST_SHARE = 0.4  # of training draws that lie within 5 % of T
@@ -22,7 +23,8 @@ class DenoiserConfig(UnetConfig):
     steps: int = 250  # T, as trained
     schedule: str = "cosine"
     target: str = "velocity"
-    centre: str = "source"  # what diffuses is target minus source; "mean": the target itself, as in the paper
+    centre: str = "source"  # what diffuses is target minus this: "source", "rung" (the source in Polack's room) or
+    # "mean" (of all mels: the target itself diffuses, as in the paper)
     mel_mean: float = -6.0  # nepers
     mel_std: float = 2.7  # nepers
     change_unit: float = 1.0  # nepers of target minus source that count as 1, about what a source leaves open
@@ -36,9 +38,10 @@ class DenoiserConfig(UnetConfig):
 class Denoiser(Pretrained, nn.Module):
     """f or g of MVSD (arXiv 2407.10373): noisy mel, source mel, step and room to an estimate of the clean mel.
 
-    Mels are log-mel in nepers (batch, 128, frames). What diffuses is the change from source to target (centre
-    "source"), or the target itself ("mean"). Its unit is what the source leaves open, not its own spread: noise as
-    small as that is where details are decided, and few steps must not jump over it.
+    Mels are log-mel in nepers (batch, 128, frames). What diffuses is the change to the target from what is known of it
+    beforehand: the source itself, or (centre "rung") the source as Polack's model of the room makes it sound, with
+    T60 and DRR as told or as read in the picture. Its unit is what that leaves open, not the mel's own spread: noise
+    as small as that is where details are decided, and few steps must not jump over it.
     """
 
     Config = DenoiserConfig
@@ -48,42 +51,53 @@ class Denoiser(Pretrained, nn.Module):
         self.config = config
         self.process = Process(SCHEDULES[config.schedule](config.steps), config.target)
         self.unet = ControllableUnet(config)
+        if config.centre == "rung":
+            self.register_buffer("usual", torch.tensor([0.4, -0.5, -0.3]))  # what Condition.numbers mostly holds
+            self.register_buffer("tilt", torch.zeros(2, config.n_mels))  # a band's log T60, DRR / 10 less the room's
 
-    def encode(self, target: Tensor, source: Tensor) -> Tensor:
+    def see(self, source: Tensor, condition: Condition) -> Tensor:
+        """What the network sees beside x: (B, seen, 128, frames) of source (B, 128, frames), the whole clip so far."""
+        if self.config.centre != "rung":
+            return source[:, None]
+        log_t60, drr = condition.room(self.usual)
+        return torch.stack([source, rung(source, log_t60 + self.tilt[0], drr + self.tilt[1])], 1)
+
+    def encode(self, target: Tensor, seen: Tensor) -> Tensor:
         """Log-mel target to what diffuses."""
-        if self.config.centre == "source":
-            return (target - source) / self.config.change_unit
-        return (target - self.config.mel_mean) / self.config.mel_std
+        if self.config.centre == "mean":
+            return (target - self.config.mel_mean) / self.config.mel_std
+        return (target - seen[:, -1]) / self.config.change_unit
 
-    def decode(self, x: Tensor, source: Tensor) -> Tensor:
+    def decode(self, x: Tensor, seen: Tensor) -> Tensor:
         """The inverse of encode."""
-        if self.config.centre == "source":
-            return x * self.config.change_unit + source
-        return x * self.config.mel_std + self.config.mel_mean
+        if self.config.centre == "mean":
+            return x * self.config.mel_std + self.config.mel_mean
+        return x * self.config.change_unit + seen[:, -1]
 
-    def output(self, x: Tensor, source: Tensor, t: Tensor, condition: Condition) -> Tensor:
-        """The network's answer at steps t (B,), for x as diffused and source in nepers."""
-        normal = (source - self.config.mel_mean) / self.config.mel_std
+    def output(self, x: Tensor, seen: Tensor, t: Tensor, condition: Condition) -> Tensor:
+        """The network's answer at steps t (B,), for x as diffused and what `see` gave of the same frames."""
+        normal = (seen - self.config.mel_mean) / self.config.mel_std
         signal, sigma = self.process.scales(t, x)
         scaled = x / (self.config.spread**2 * signal**2 + sigma**2).sqrt()
         return self.unet(scaled, normal, t.to(x.dtype) / self.process.steps, condition).to(x.dtype)
 
-    def forward(self, x: Tensor, source: Tensor, t: Tensor, condition: Condition) -> Tensor:
+    def forward(self, x: Tensor, seen: Tensor, t: Tensor, condition: Condition) -> Tensor:
         """Estimate of the clean x at steps t (B,)."""
-        return self.process.clean(x, self.output(x, source, t, condition), t)
+        return self.process.clean(x, self.output(x, seen, t, condition), t)
 
     def window_loss(
         self, target: Tensor, source: Tensor, condition: Condition, generator: torch.Generator
     ) -> dict[str, Tensor]:
         """L_d (eq. 7) on the process's target and L_sty (eq. 9) on the estimate of x_0, for windows of nepers.
 
-        Past frames count half.
+        source may begin before target, with what was said earlier. Past frames count half.
         """
         t = self.draw_steps(len(target), generator).to(target.device)
         noise = torch.randn(target.shape, generator=generator).to(target.device)
-        clean = self.encode(target, source)
+        seen = self.see(source, condition)[..., -target.shape[-1] :]
+        clean = self.encode(target, seen)
         x = self.process.noised(clean, noise, t)
-        output = self.output(x, source, t, condition)
+        output = self.output(x, seen, t, condition)
         error = (output - self.process.wanted(clean, noise, t)).square()
         style = (self.process.clean(x, output, t) - clean).abs()
         weight = torch.ones(target.shape[-1], device=target.device)
@@ -130,8 +144,8 @@ class Windows:
         return self.past + (self.count - 1) * self.hop + self.window
 
     def cut(self, mel: Tensor) -> Tensor:
-        """mel: (1, M, length). Returns (count, M, past + window)."""
-        return mel[0].unfold(-1, self.past + self.window, self.hop).transpose(0, 1)
+        """mel: (..., M, length). Returns (count, ..., M, past + window)."""
+        return mel.unfold(-1, self.past + self.window, self.hop).movedim(-2, 0)
 
     def join(self, windows: Tensor) -> Tensor:
         """windows: (count, M, past + window). Returns (1, M, length): cross-faded, contexts but the first dropped."""
@@ -151,21 +165,21 @@ class Windows:
         return weights
 
 
-def long_denoise(denoiser: Denoiser, source: Tensor, condition: Condition, windows_at_once: int = 8) -> Denoise:
+def long_denoise(denoiser: Denoiser, seen: Tensor, condition: Condition, windows_at_once: int = 8) -> Denoise:
     """A `Denoise` for one clip of any length: windows estimated in batches, blended after every step.
 
     Because the sampler sees the whole clip and every step ends in one blended estimate, neighbours cannot drift apart.
-    source: (1, 128, Windows.length) nepers. condition: of one item.
+    seen: (1, seen, 128, Windows.length), by `Denoiser.see`. condition: of one item.
     """
-    plan = Windows.of(source.shape[-1] - denoiser.config.past_frames, denoiser.config)
-    sources = plan.cut(source)
+    plan = Windows.of(seen.shape[-1] - denoiser.config.past_frames, denoiser.config)
+    windows = plan.cut(seen[0])
 
     @torch.no_grad()
     def denoise(x: Tensor, t: int) -> Tensor:
         estimates = []
-        for part, seen in zip(plan.cut(x).split(windows_at_once), sources.split(windows_at_once)):
+        for part, beside in zip(plan.cut(x[0]).split(windows_at_once), windows.split(windows_at_once)):
             steps = torch.full((len(part),), t, device=x.device)
-            estimates.append(denoiser(part.contiguous(), seen.contiguous(), steps, condition.repeat(len(part))))
+            estimates.append(denoiser(part.contiguous(), beside.contiguous(), steps, condition.repeat(len(part))))
         return plan.join(torch.cat(estimates))
 
     return denoise

@@ -9,7 +9,8 @@ block and the first decoder block. Different from the paper: the scene's 256-d e
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
 from itertools import pairwise
 
 import torch
@@ -24,6 +25,7 @@ class UnetConfig:
     """The default trains on two CPU cores; the paper's sizes are not published, (192, 384, 512) is a GPU's."""
 
     n_mels: int = 128
+    seen: int = 1  # spectrograms beside the noisy one: the source, and what else is known of the target
     stem: int = 4  # space-to-depth factor at the entrance
     widths: tuple[int, ...] = (96, 192, 256)  # channels of the three levels
     blocks: int = 2  # residual blocks a level
@@ -38,13 +40,15 @@ class Condition:
     """What is known of the room, a row an item; NaN or has_scene False means unknown.
 
     scene: (B, 256). tokens: (B, 49, 256), the encoder's 7x7 grid. has_scene: (B,) bool.
-    numbers: (B, 3): natural log of distance in m, natural log of T60 in s, DRR in dB / 10.
+    numbers: (B, 3): natural log of distance in m, natural log of T60 in s, DRR in dB / 10, as told.
+    reading: (B, 3): the same as the scene encoder's probe reads it in the picture.
     """
 
     scene: Tensor
     tokens: Tensor
     has_scene: Tensor
     numbers: Tensor
+    reading: Tensor
 
     @classmethod
     def unknown(cls, items: int, scene_dim: int = 256, tokens: int = 49) -> Condition:
@@ -53,19 +57,36 @@ class Condition:
             torch.zeros(items, tokens, scene_dim),
             torch.zeros(items, dtype=torch.bool),
             torch.full((items, 3), math.nan),
+            torch.full((items, 3), math.nan),
         )
 
+    def each(self, change: Callable[[Tensor], Tensor]) -> Condition:
+        """Every part changed alike."""
+        return Condition(*(change(getattr(self, field.name)) for field in fields(self)))
+
     def to(self, device: torch.device | str) -> Condition:
-        return Condition(*(part.to(device) for part in (self.scene, self.tokens, self.has_scene, self.numbers)))
+        return self.each(lambda part: part.to(device))
 
     def repeat(self, times: int) -> Condition:
         """Every row `times` times in a row: one room, many windows."""
-        parts = (self.scene, self.tokens, self.has_scene, self.numbers)
-        return Condition(*(part.repeat_interleave(times, 0) for part in parts))
+        return self.each(lambda part: part.repeat_interleave(times, 0))
 
     def keep(self, scene: Tensor, numbers: Tensor) -> Condition:
         """Forget what a mask says: scene (B,) bool, numbers (B, 3) bool."""
-        return Condition(self.scene, self.tokens, self.has_scene & scene, self.numbers.masked_fill(~numbers, math.nan))
+        seen = self.has_scene & scene
+        reading = self.reading.masked_fill(~seen[:, None], math.nan)
+        return replace(self, has_scene=seen, numbers=self.numbers.masked_fill(~numbers, math.nan), reading=reading)
+
+    def room(self, usual: Tensor) -> tuple[Tensor, Tensor]:
+        """Log T60 (B, 1) and DRR / 10 (B, 1): as told, else as read, else as `usual` (3,), in the order of numbers.
+
+        A distance that is told moves a DRR that is not: 6 dB for each doubling, as the direct sound falls.
+        """
+        expected = torch.where(self.reading.isnan(), usual, self.reading)
+        nearer = (expected[:, :1] - self.numbers[:, :1]).nan_to_num(0.0) * (2 / math.log(10))
+        log_t60, drr = expected[:, 1:2], expected[:, 2:3] + nearer
+        told = self.numbers[:, 1:2], self.numbers[:, 2:3]
+        return tuple(torch.where(known.isnan(), guess, known) for known, guess in zip(told, (log_t60, drr)))
 
 
 def step_embedding(t: Tensor, dim: int) -> Tensor:
@@ -199,7 +220,7 @@ class Conditioner(nn.Module):
 
 
 class ControllableUnet(Pretrained, nn.Module):
-    """f or g of the paper: (noisy, source, step, room) to the network's target."""
+    """f or g of the paper: (noisy, seen, step, room) to the network's target."""
 
     Config = UnetConfig
 
@@ -208,7 +229,7 @@ class ControllableUnet(Pretrained, nn.Module):
         self.config = config
         w = config.widths
         self.conditioner = Conditioner(config)
-        self.entrance = Down(2, w[0], config.stem)
+        self.entrance = Down(1 + config.seen, w[0], config.stem)
         self.pitch = nn.Parameter(torch.zeros(w[0], config.n_mels // config.stem, 1))  # where on the mel axis we are
         last = len(w) - 1
         self.encoder = nn.ModuleList(AttentionBlock(config, w[i], i, i == last) for i in range(len(w)))
@@ -223,10 +244,13 @@ class ControllableUnet(Pretrained, nn.Module):
         nn.init.zeros_(self.exit.conv.weight)
         nn.init.zeros_(self.exit.conv.bias)
 
-    def forward(self, x: Tensor, source: Tensor, t: Tensor, condition: Condition) -> Tensor:
-        """x, source: (B, 128, frames), normalised; frames a multiple of 16. t: (B,) in [0, 1]. Returns x's shape."""
+    def forward(self, x: Tensor, seen: Tensor, t: Tensor, condition: Condition) -> Tensor:
+        """x: (B, 128, frames) and seen: (B, seen, 128, frames), normalised; frames a multiple of 16. t: (B,) in [0, 1].
+
+        Returns x's shape.
+        """
         vector, tokens = self.conditioner(t, condition)
-        h = torch.stack([x, source], 1).contiguous(memory_format=torch.channels_last)
+        h = torch.cat([x[:, None], seen], 1).contiguous(memory_format=torch.channels_last)
         h = self.entrance(h) + self.pitch
         skips = []
         for i, block in enumerate(self.encoder):

@@ -18,7 +18,8 @@ from mvsd.errors import UserError
 LARGEST_PIXELS = 40_000_000
 GRID = 7
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-READINGS = ("log_t60_s", "log_volume_m3", "drr_tenth_db", "log_distance_m")  # what the probe reads, in this order
+READINGS = ("log_distance_m", "log_t60_s", "drr_tenth_db", "log_volume_m3")  # what the probe reads; the first three are
+# what Condition.numbers tells
 
 
 def load_image(path: str | Path) -> Image.Image:
@@ -99,6 +100,10 @@ class SceneEncoder(Pretrained, nn.Module):
         small = image.resize((side, side), Image.Resampling.BILINEAR, reducing_gap=3.0)
         return torch.from_numpy(np.asarray(small, dtype=np.float32) / 255).permute(2, 0, 1)
 
+    def reading(self, embedding: Tensor) -> Tensor:
+        """What the probe reads in embeddings (B, 256), as Condition.numbers has it, (B, 3)."""
+        return self.probe(embedding)[:, :3]
+
     @torch.no_grad()
     def see(self, image: Image.Image) -> tuple[Tensor, Tensor]:
         """Embedding (1, 256) and tokens (1, 49, 256) of one picture."""
@@ -107,6 +112,6 @@ class SceneEncoder(Pretrained, nn.Module):
     @torch.no_grad()
     def read(self, image: Image.Image) -> dict[str, float]:
         """What the probe reads in one picture: t60_s, volume_m3, drr_db, distance_m."""
-        t60, volume, drr, distance = self.probe(self.see(image)[0])[0].tolist()
+        distance, t60, drr, volume = self.probe(self.see(image)[0])[0].tolist()
         values = np.exp([t60, volume, distance])
         return {"t60_s": values[0], "volume_m3": values[1], "drr_db": 10 * drr, "distance_m": values[2]}

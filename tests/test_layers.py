@@ -13,7 +13,7 @@ PACKAGE = ROOT / "mvsd"
 
 LAYERS = (  # a file imports from its own layer and those before it
     {"errors"},
-    {"clip", "conversion", "forms", "gpu", "examples", "audio", "acoustics", "checkpoint", "diffusion"},
+    {"clip", "conversion", "forms", "gpu", "examples", "audio", "acoustics", "checkpoint", "diffusion", "polack"},
     {"vision", "unet", "denoiser", "vocoder", "data", "metrics", "figures", "report"},
     {"converters", "systems", "session", "showcase"},
     {"training", "evaluate", "study"},

@@ -11,7 +11,7 @@ from mvsd.errors import UserError
 from mvsd.training.converters import ConverterTask, Hints, SceneFeatures, numbers_of
 from mvsd.training.loop import LoopConfig, Run, learning_rate, train
 from mvsd.training.recipes import WEIGHT_FILES, run_recipe
-from mvsd.training.scene import augment, features_of
+from mvsd.training.scene import augment, features_of, made_of, teaches
 from mvsd.training.vocoder import spectral_losses
 from mvsd.vision import SceneConfig, SceneEncoder
 
@@ -112,7 +112,10 @@ def test_average_weights_are_what_is_exported(pack, tmp_path):
 def test_what_is_known_of_the_room_is_forgotten_as_often_as_said(pack):
     views = pack.views[:8]
     features = SceneFeatures(
-        torch.randn(8, 2, 256), torch.randn(8, 2, 49, 256), {v.begin: i for i, v in enumerate(views)}
+        torch.randn(8, 2, 256),
+        torch.randn(8, 2, 49, 256),
+        torch.randn(8, 2, 3),
+        {v.begin: i for i, v in enumerate(views)},
     )
     task = ConverterTask(SMALL, pack, 4, features, Hints(scene=0.6, numbers=0.3, distance=0.5))
     generator = torch.Generator().manual_seed(0)
@@ -130,11 +133,28 @@ def test_numbers_are_logs_and_tenths(pack):
 def test_features_belong_to_their_views(pack):
     encoder = SceneEncoder(SceneConfig(image_size=32)).eval()
     features = features_of(encoder, pack, variants=2)
-    view = next(view for view in pack.views if view.picture_count)
-    scene, tokens, has = features.of([view, replace(view, begin=-7)], torch.Generator())
-    assert has.tolist() == [True, False]
-    assert scene.shape == (2, 256)
-    assert tokens.shape == (2, 49, 256)
+    view = next(view for view in pack.views if view.begin in features.row)
+    known = features.condition([view, replace(view, begin=-7)], torch.Generator())
+    assert known.has_scene.tolist() == [True, False]
+    assert known.scene.shape == (2, 256)
+    assert known.tokens.shape == (2, 49, 256)
+    assert known.reading.isnan().all(1).tolist() == [False, True]
+
+
+def test_the_encoder_is_not_taught_by_rooms_that_are_shown_to_the_converters(pack):
+    encoder = SceneEncoder(SceneConfig(image_size=32)).eval()
+    shown = features_of(encoder, pack, variants=1).row
+    taught = {view.begin for view in pack.views if teaches(view)}
+    assert taught
+    assert shown
+    assert not taught & set(shown)
+
+
+def test_walls_share_a_row_floor_and_ceiling_have_their_own(pack):
+    view = next(view for view in pack.views if view.surfaces)
+    shares = made_of([view, replace(view, surfaces=())], ["brick", "carpet", "glass", "plaster"])
+    assert shares[0].tolist() == [[0.75, 0, 0.25, 0], [0, 1, 0, 0], [0, 0, 0, 1]]
+    assert shares[1].sum() == 0
 
 
 def test_augmented_pictures_stay_pictures():

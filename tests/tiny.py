@@ -57,13 +57,14 @@ def write_rooms(folder: Path, rooms: int = 20, views: int = 1) -> Path:
     """A folder as `rooms` writes it, of synthetic responses and plain pictures."""
     for name in ("rir", "image"):
         (folder / name).mkdir(parents=True, exist_ok=True)
-    lines = ["stem,room,t60_s,drr_db,distance_m,volume_m3"]
+    surfaces = [f"{name}_material" for name in ("west", "east", "south", "north", "floor", "ceiling")]
+    lines = [",".join(["stem,room,t60_s,drr_db,distance_m,volume_m3,absorption", *surfaces])]
     for room in range(rooms):
         for view in range(views):
             stem, t60_s = f"r{room:05d}_v{view}", 0.2 + 0.04 * room
             soundfile.write(folder / "rir" / f"{stem}.wav", response(t60_s, room), 16_000, subtype="FLOAT")
             Image.new("RGB", (64, 48), (10 * room, 120, 60)).save(folder / "image" / f"{stem}.jpg")
-            lines.append(f"{stem},{room},{t60_s},5.0,2.0,{20 + room}")
+            lines.append(f"{stem},{room},{t60_s},5.0,2.0,{20 + room},0.2,brick,brick,glass,brick,carpet,plaster")
     (folder / "rooms.csv").write_text("\n".join(lines) + "\n")
     return folder
 

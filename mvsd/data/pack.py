@@ -36,7 +36,10 @@ class Utterance:
 
 @dataclass(frozen=True)
 class RoomView:
-    """One response, and the picture taken where it was heard (picture_count 0: none). begin, count: `rir` samples."""
+    """One response, and the picture taken where it was heard (picture_count 0: none). begin, count: `rir` samples.
+
+    surfaces: materials of the four walls, floor and ceiling; absorption: their mean coefficient, furniture included.
+    """
 
     begin: int
     count: int
@@ -49,6 +52,8 @@ class RoomView:
     drr_db: float
     distance_m: float | None
     volume_m3: float | None
+    absorption: float | None = None
+    surfaces: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -222,6 +227,7 @@ def _view(row: dict, pools: dict[str, _Pool]) -> RoomView | None:
     import soundfile
 
     from mvsd.acoustics import drr_db, t60
+    from mvsd.data.room_design import SURFACES
     from mvsd.data.speech import held_out
 
     rir, _ = soundfile.read(row["file"], dtype="float32")
@@ -243,6 +249,8 @@ def _view(row: dict, pools: dict[str, _Pool]) -> RoomView | None:
         drr_db(rir) if measured else float(row["drr_db"]),
         None if measured else float(row["distance_m"]),
         None if measured else float(row["volume_m3"]),
+        float(row["absorption"]) if "absorption" in row else None,
+        tuple(row[f"{name}_material"] for name in SURFACES if f"{name}_material" in row),
     )
 
 

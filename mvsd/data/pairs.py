@@ -6,6 +6,7 @@ Sound is cut with margins, so a window's frames are those of the whole clip.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import torch
@@ -26,8 +27,8 @@ LONGEST_RIR = 56_000  # samples, 3.5 s
 class Pairs:
     """Windows of sound and the views they were heard in.
 
-    dry, wet: what is wanted, (B, samples + 2 MARGIN), at the level of the source they go with below.
-    For each task the source as brought and its clean target share one gain. views: B of them.
+    targets: what each task wants, (B, samples + 2 MARGIN). sources: what it is given, as brought, beginning `before`
+    frames earlier. Source and target of a task share one gain. views: B of them.
     """
 
     sources: dict[str, Tensor]
@@ -42,6 +43,7 @@ class Taste:
     measured: float = 0.1  # share of measured responses
     spoilt: float = 0.4  # share of inputs that come with noise, colour, codec or a room of their own
     tail: float = 0.5  # share of windows that see the speech end and the room ring out
+    shown: float = 0.75  # share of simulated rooms whose picture may be shown
 
 
 def _pick(rows: list, generator: Generator):
@@ -53,15 +55,25 @@ def _uniform(low: float, high: float, generator: Generator) -> float:
 
 
 class PairMaker:
-    """Draws windows from a pack; the split (training or held-out speakers and rooms) is fixed at construction."""
+    """Draws windows from a pack; the split (training or held-out speakers and rooms) is fixed at construction.
+
+    before: frames of source ahead of each window. shown: `begin` of the views whose picture is known to the trainee.
+    """
 
     def __init__(
-        self, pack: Pack, frames: int, held_out: bool = False, taste: Taste = Taste(), with_pictures: bool = False
+        self,
+        pack: Pack,
+        frames: int,
+        held_out: bool = False,
+        taste: Taste = Taste(),
+        before: int = 0,
+        shown: Collection[int] = (),
     ):
-        self.pack, self.frames, self.taste = pack, frames, taste
+        self.pack, self.frames, self.taste, self.before = pack, frames, taste, before
         self.utterances = [row for row in pack.utterances if row.held_out == held_out]
         views = [view for view in pack.views if view.held_out == held_out]
-        self.simulated = _by_room([v for v in views if not v.measured and (v.picture_count or not with_pictures)])
+        self.simulated = _by_room([view for view in views if not view.measured])
+        self.shown = _by_room([view for view in views if view.begin in shown])
         self.measured = _by_room([view for view in views if view.measured])
         if not (self.utterances and self.simulated):
             side = "held-out" if held_out else "training"
@@ -75,8 +87,7 @@ class PairMaker:
         return Pairs(sources, targets, [view for d in drawn for view in d.views])
 
     def _room(self, generator: Generator, level: float) -> Pairs:
-        measured = self.measured and _uniform(0, 1, generator) < self.taste.measured
-        view = _pick(_pick(self.measured if measured else self.simulated, generator), generator)
+        view = self._view(generator)
         rir = self.pack.rir(view)[:LONGEST_RIR]
         dry = self._region(_pick(self.utterances, generator), len(rir), generator)
         wet = convolve(dry, rir)
@@ -88,8 +99,16 @@ class PairMaker:
         sources, targets = {}, {}
         for task, heard, wanted in (("match", heard_dry, wet), ("dereverb", heard_wet, dry)):
             gain = level / max(speech_level(heard), 1e-5) * 10 ** (_uniform(-2, 2, generator) / 20)
-            sources[task], targets[task] = self._cut(heard * gain), self._cut(wanted * gain)
+            sources[task] = self._cut(heard * gain, self.before)
+            targets[task] = self._cut(wanted[self.before * MEL.hop :] * gain, 0)
         return Pairs(sources, targets, [view] * WINDOWS_A_DRAW)
+
+    def _view(self, generator: Generator) -> RoomView:
+        measured, shown = (_uniform(0, 1, generator) for _ in range(2))
+        if self.measured and measured < self.taste.measured:
+            return _pick(_pick(self.measured, generator), generator)
+        rooms = self.shown if self.shown and shown < self.taste.shown else self.simulated
+        return _pick(_pick(rooms, generator), generator)
 
     def _region(self, utterance: Utterance, past: int, generator: Generator) -> Tensor:
         """Dry speech under all windows, with margins and `past` samples before; silence beyond the utterance."""
@@ -100,13 +119,14 @@ class PairMaker:
             begin = len(speech) - int(_uniform(0.15, 0.9, generator) * length)
         else:
             begin = int(_uniform(-0.25 * window, max(0, len(speech) - length), generator))
+        past += self.before * MEL.hop
         begin -= past
         piece = speech[max(0, begin) : max(0, begin + past + length)]
         front = max(0, -begin)
         return pad(piece, (front, past + length - front - len(piece)))
 
-    def _cut(self, region: Tensor) -> Tensor:
-        return region.unfold(0, self.frames * MEL.hop + 2 * MARGIN, self.frames * MEL.hop)
+    def _cut(self, region: Tensor, before: int) -> Tensor:
+        return region.unfold(0, (before + self.frames) * MEL.hop + 2 * MARGIN, self.frames * MEL.hop)
 
     def _spoil(self, dry: Tensor, wet: Tensor, generator: Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """dry, wet as wanted, then as heard: a microphone colours all; noise, codec and rest of room what is heard."""

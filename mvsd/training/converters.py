@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -17,6 +17,8 @@ from mvsd.metrics import detail_ratio, mel_error_db
 from mvsd.unet import Condition
 
 EDGE = 2  # frames of margin that PairMaker leaves on each side
+LONG_PAST = 192  # frames (3.07 s) of source ahead of a window that Polack's model hears
+FIT_STEPS, FIT_BATCH = 60, 8
 FILES = {"match": "reverberator.safetensors", "dereverb": "dereverberator.safetensors"}
 
 
@@ -31,18 +33,24 @@ class Hints:
 
 @dataclass(frozen=True)
 class SceneFeatures:
-    """Every view's embeddings under k augmentations. scene: (views, k, 256); tokens: (views, k, 49, 256)."""
+    """Views' embeddings under k augmentations, with what the probe reads in them.
+
+    scene: (views, k, 256); tokens: (views, k, 49, 256); reading: (views, k, 3), in the order of Condition.numbers.
+    """
 
     scene: Tensor
     tokens: Tensor
+    reading: Tensor
     row: dict[int, int]  # a view's begin in the response pool -> row
 
-    def of(self, views: list[RoomView], generator: Generator) -> tuple[Tensor, Tensor, Tensor]:
-        """Scene, tokens and whether there is a picture, a random augmentation for each view."""
+    def condition(self, views: list[RoomView], generator: Generator) -> Condition:
+        """All that is known of these views, a random augmentation for each; views without a row have no picture."""
         rows = torch.tensor([self.row.get(view.begin, -1) for view in views])
         pick = torch.randint(self.scene.shape[1], (len(views),), generator=generator)
-        has = rows >= 0
-        return self.scene[rows, pick].float(), self.tokens[rows, pick].float(), has
+        parts = (part[rows, pick].float() for part in (self.scene, self.tokens, self.reading))
+        scene, tokens, reading = parts
+        whole = Condition(scene, tokens, torch.ones_like(rows, dtype=torch.bool), numbers_of(views), reading)
+        return whole.keep(rows >= 0, torch.ones(len(views), 3, dtype=torch.bool))
 
 
 def numbers_of(views: list[RoomView]) -> Tensor:
@@ -71,16 +79,18 @@ class ConverterTask:
         self.model.unet.to(memory_format=torch.channels_last)
         self.config, self.batch, self.features, self.hints = self.model.config, batch, features, hints
         frames = self.config.past_frames + self.config.window_frames
-        self.pairs = PairMaker(pack, frames, with_pictures=features is not None)
-        quiet = Taste(measured=0.0, spoilt=0.0)
-        self.check = PairMaker(pack, frames, held_out=True, taste=quiet, with_pictures=features is not None)
+        before, shown = LONG_PAST if self.config.centre == "rung" else 0, features.row if features else ()
+        self.pairs = PairMaker(pack, frames, before=before, shown=shown)
+        quiet = Taste(measured=0.0, spoilt=0.0, shown=1.0)
+        self.check = PairMaker(pack, frames, True, quiet, before, shown)
+        if self.config.centre == "rung" and not init:
+            fit_room(self.model, self.pairs, seed)
 
     def _condition(self, views: list[RoomView], generator: Generator) -> Condition:
         """All that is known of these views."""
-        unknown = Condition.unknown(len(views), self.config.scene_dim)
         if self.features is None:
-            return Condition(unknown.scene, unknown.tokens, unknown.has_scene, numbers_of(views))
-        return Condition(*self.features.of(views, generator), numbers_of(views))
+            return replace(Condition.unknown(len(views), self.config.scene_dim), numbers=numbers_of(views))
+        return self.features.condition(views, generator)
 
     def _forget(self, condition: Condition, generator: Generator) -> Condition:
         keep = torch.rand(len(condition.scene), 3, generator=generator)
@@ -115,14 +125,15 @@ class ConverterTask:
         conditions = {"nothing": full.keep(~every, none), "numbers": full.keep(~every, ~none)}
         if self.features is not None:
             other = torch.arange(windows).roll(windows // 2)
-            swapped = Condition(full.scene[other], full.tokens[other], full.has_scene[other], full.numbers)
+            swapped = full.each(lambda part: part[other])
             conditions |= {"picture": full.keep(every, none), "other_picture": swapped.keep(every, none)}
-        row = {"input_db": _error_db(source, target, self.config.past_frames)}
+        recent = source[..., -target.shape[-1] :]
+        row = {"input_db": _error_db(recent, target, self.config.past_frames)}
         for name, condition in conditions.items():
-            estimate = sample_windows(model, source, condition, 2, generator.manual_seed(2))
+            estimate = sample_windows(model, source, condition, 2, generator.manual_seed(2), self.check.before)
             row[f"{name}_db"] = _error_db(estimate, target, self.config.past_frames)
             row[f"{name}_detail"] = detail_ratio(estimate, target)
-            row[f"{name}_moved_db"] = _error_db(estimate, source, self.config.past_frames)
+            row[f"{name}_moved_db"] = _error_db(estimate, recent, self.config.past_frames)
         return row
 
     def export(self, model: nn.Module, folder: Path, notes: dict[str, str]) -> None:
@@ -134,14 +145,35 @@ def _error_db(estimate: Tensor, target: Tensor, past: int) -> float:
 
 
 @torch.no_grad()
-def sample_windows(model: Denoiser, source: Tensor, condition: Condition, steps: int, generator: Generator) -> Tensor:
-    """source: (B, 128, frames) nepers, each window by itself. Returns the sampled log-mel."""
+def sample_windows(
+    model: Denoiser, source: Tensor, condition: Condition, steps: int, generator: Generator, past: int = 0
+) -> Tensor:
+    """source: (B, 128, past + frames) nepers, each window by itself. Returns the sampled log-mel of its frames."""
     device = next(model.parameters()).device
-    source, condition = source.to(device), condition.to(device)
-    x = torch.randn(source.shape, generator=generator).to(device)
+    condition = condition.to(device)
+    seen = model.see(source.to(device), condition)[..., past:]
+    x = torch.randn(seen[:, 0].shape, generator=generator).to(device)
 
     def denoise(x: Tensor, t: int) -> Tensor:
-        return model(x, source, torch.full((len(x),), t, device=device), condition)
+        return model(x, seen, torch.full((len(x),), t, device=device), condition)
 
     *_, x = sample_dpm2m(denoise, x, trailing_steps(model.process.steps, steps), model.process, lambda: x)
-    return model.decode(x, source).clamp(min=-11.513).cpu()
+    return model.decode(x, seen).clamp(min=-11.513).cpu()
+
+
+def fit_room(model: Denoiser, pairs: PairMaker, seed: int, steps: int = FIT_STEPS) -> None:
+    """Set what Polack's model takes for granted: usual rooms, and how a band's T60 and DRR differ from the room's."""
+    rooms = numbers_of([view for views in pairs.simulated for view in views])
+    model.usual.copy_(rooms.nanmean(0))
+    generator = torch.Generator().manual_seed(seed)
+    tilt = model.tilt.requires_grad_()
+    optimizer = torch.optim.Adam([tilt], lr=0.05)
+    for _ in range(steps):
+        drawn = pairs.draw(FIT_BATCH, generator, model.config.level)
+        target, source = (log_mel(kind["match"])[..., EDGE:-EDGE] for kind in (drawn.targets, drawn.sources))
+        told = replace(Condition.unknown(len(target)), numbers=numbers_of(drawn.views))
+        error = (model.see(source, told)[:, 1, :, -target.shape[-1] :] - target).abs().mean()
+        optimizer.zero_grad()
+        error.backward()
+        optimizer.step()
+    tilt.requires_grad_(False)

@@ -53,6 +53,7 @@ RECIPES = {
         minutes=1, widths=(16, 32, 32), batch=2, scene_batch=2, vocoder_batch=4, vocoder_width=32, image_size=64
     ),
 }
+STARTS = {"match": {"centre": "rung", "seen": 2, "spread": 1.0}, "dereverb": {}}  # what each converter's change is from
 STAGES = ("scene", "match", "dereverb", "vocoder")
 
 
@@ -143,7 +144,7 @@ def _task(stage: str, order: Order, data: Pack) -> Task:
         found = {task: order.weights / file for task, file in FILES.items() if (order.weights / file).is_file()}
         predictors = {task: Denoiser.from_pretrained(file) for task, file in found.items()}
         return vocoder.VocoderTask(config, data, recipe.vocoder_batch, predictors, init, order.seed)
-    config = replace(DenoiserConfig(task=stage), widths=recipe.widths)
+    config = replace(DenoiserConfig(task=stage), widths=recipe.widths, **STARTS[stage])
     return ConverterTask(config, data, recipe.batch, _features(order, data), init=init, seed=order.seed)
 
 

@@ -13,7 +13,7 @@ from mvsd.conversion import Settings
 from mvsd.data.pack import Pack
 from mvsd.data.pairs import MARGIN, PairMaker, Taste
 from mvsd.denoiser import Denoiser, DenoiserConfig
-from mvsd.training.converters import EDGE, numbers_of, sample_windows
+from mvsd.training.converters import EDGE, LONG_PAST, numbers_of, sample_windows
 from mvsd.unet import Condition
 from mvsd.vocoder import DITHER, TASKS, Vocoder, VocoderConfig
 
@@ -45,8 +45,9 @@ def spectral_losses(estimate: Tensor, target: Tensor) -> dict[str, Tensor]:
 
 @dataclass(frozen=True)
 class Windows:
-    """One task's windows. mel: as wanted; source: STFT, dithered; source_mel; sound: as wanted, (B, samples);
-    numbers: what Condition.numbers holds; predict: whether the mel is to come from the converter instead.
+    """One task's windows. mel: as wanted; source: STFT, dithered; source_mel: LONG_PAST frames longer;
+    sound: as wanted, (B, samples); numbers: what Condition.numbers holds; predict: whether the mel is to come from
+    the converter instead.
     """
 
     task: str
@@ -74,8 +75,8 @@ class VocoderTask:
         self.model = Vocoder.from_pretrained(init).train() if init else Vocoder(config)
         self.batch, self.predictors = batch, predictors or {}
         self.frames = 192
-        self.pairs = PairMaker(pack, self.frames)
-        self.check = PairMaker(pack, self.frames, held_out=True, taste=Taste(measured=0.0, spoilt=0.0))
+        self.pairs = PairMaker(pack, self.frames, before=LONG_PAST)
+        self.check = PairMaker(pack, self.frames, True, Taste(measured=0.0, spoilt=0.0), LONG_PAST)
 
     def draw(self, generator: Generator) -> list[Windows]:
         """Half a batch of each task, of the same speech in the same rooms."""
@@ -85,7 +86,8 @@ class VocoderTask:
         drawn, made = pairs.draw(count, generator, DenoiserConfig.level), []
         for task in TASKS:
             heard, wanted = drawn.sources[task], drawn.targets[task]
-            dithered = stft(heard + DITHER * torch.randn(heard.shape, generator=generator))
+            recent = heard[:, LONG_PAST * MEL.hop :]
+            dithered = stft(recent + DITHER * torch.randn(recent.shape, generator=generator))
             predict = float(torch.rand(1, generator=generator)) < PREDICTED_SHARE
             parts = (mel_of(stft(wanted)), dithered, log_mel(heard))
             inner = wanted[:, MARGIN:-MARGIN]
@@ -105,11 +107,10 @@ class VocoderTask:
 
     def _predicted(self, windows: Windows, device: torch.device, generator: Generator) -> Tensor:
         """What the converter makes of these windows, knowing the room in numbers."""
-        unknown = Condition.unknown(len(windows.mel))
-        condition = Condition(unknown.scene, unknown.tokens, unknown.has_scene, windows.numbers)
+        condition = replace(Condition.unknown(len(windows.mel)), numbers=windows.numbers)
         denoiser = self.predictors[windows.task].to(device)
         with torch.autocast(device.type, torch.bfloat16):
-            return sample_windows(denoiser, windows.source_mel, condition, Settings.steps, generator).float()
+            return sample_windows(denoiser, windows.source_mel, condition, Settings.steps, generator, LONG_PAST).float()
 
     def losses(self, model: nn.Module, batch: list[Windows], generator: Generator) -> dict[str, Tensor]:
         device = next(model.parameters()).device
