@@ -130,10 +130,10 @@ def test_a_request_cannot_ask_for_more_steps_than_the_slider(match: Callable, ph
         match(photo, speech, steps=5000)
 
 
-def test_a_path_that_was_not_uploaded_is_refused(address: str, client: Client):
+def test_a_path_that_was_not_uploaded_is_refused(address: str, client: Client, speech: Path):
     entry = client.config["dependencies"]
     number = next(dependency["id"] for dependency in entry if dependency["api_name"] == "dereverb")
-    data = [{"path": "/etc/hostname", "meta": {"_type": "gradio.FileData"}}, None, 6, "dpm++", "", 0, False]
+    data = [{"path": str(speech), "meta": {"_type": "gradio.FileData"}}, None, 6, "dpm++", "", 0, False]
     join = {"data": data, "fn_index": number, "session_hash": "intruder"}
     httpx.post(f"{address}gradio_api/queue/join", json=join)
     answer = httpx.get(f"{address}gradio_api/queue/data", params={"session_hash": "intruder"}, timeout=20).text
