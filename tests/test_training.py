@@ -1,5 +1,6 @@
 import json
 from dataclasses import replace
+from itertools import chain
 
 import pytest
 import torch
@@ -8,7 +9,7 @@ from tiny import UNET, write_rooms, write_speech
 from mvsd.data.pack import read_pack, write_pack
 from mvsd.denoiser import Denoiser
 from mvsd.errors import UserError
-from mvsd.training.converters import ConverterTask, Hints, SceneFeatures, numbers_of
+from mvsd.training.converters import FILES, ConverterTask, Hints, SceneFeatures, all_known, numbers_of
 from mvsd.training.loop import LoopConfig, Run, learning_rate, train
 from mvsd.training.recipes import WEIGHT_FILES, run_recipe
 from mvsd.training.scene import augment, features_of, made_of, teaches
@@ -117,9 +118,9 @@ def test_what_is_known_of_the_room_is_forgotten_as_often_as_said(pack):
         torch.randn(8, 2, 3),
         {v.begin: i for i, v in enumerate(views)},
     )
-    task = ConverterTask(SMALL, pack, 4, features, Hints(scene=0.6, numbers=0.3, distance=0.5))
+    hints = Hints(scene=0.6, numbers=0.3, distance=0.5)
     generator = torch.Generator().manual_seed(0)
-    kept = [task._forget(task._condition(views, generator), generator) for _ in range(150)]
+    kept = [hints.leave(all_known(views, features, generator), generator) for _ in range(150)]
     scene = torch.cat([c.has_scene for c in kept]).float().mean()
     numbers = (~torch.cat([c.numbers for c in kept]).isnan()).float().mean(0)
     torch.testing.assert_close(torch.tensor([scene, *numbers]), torch.tensor([0.6, 0.5, 0.3, 0.3]), rtol=0, atol=0.05)
@@ -173,19 +174,24 @@ def test_spectral_losses_are_zero_for_the_same_sound_and_grow_with_the_differenc
     assert all(near[name] < far[name] for name in near)
 
 
-def test_a_recipe_leaves_all_four_weights_and_can_be_run_again(pack_folder, tmp_path):
+def test_a_recipe_leaves_all_weights_and_can_be_run_again(pack_folder, tmp_path):
     assert run_recipe("tiny", pack_folder, tmp_path / "run", steps=1)
     files = {file.name for file in (tmp_path / "run" / "weights").iterdir()}
-    assert files == set(WEIGHT_FILES.values())
+    assert files == set(chain.from_iterable(WEIGHT_FILES.values()))
     assert run_recipe("tiny", pack_folder, tmp_path / "run", steps=1)
 
 
 def test_a_stage_can_begin_from_weights_alone(pack_folder, tmp_path):
     run_recipe("tiny:match", pack_folder, tmp_path / "one", steps=1)
     run_recipe("tiny:match", pack_folder, tmp_path / "two", steps=1, init=tmp_path / "one" / "weights", seed=9)
-    one, two = (Denoiser.from_pretrained(tmp_path / n / "weights" / WEIGHT_FILES["match"]) for n in ("one", "two"))
+    one, two = (Denoiser.from_pretrained(tmp_path / n / "weights" / FILES["match"]) for n in ("one", "two"))
     apart = [(a - b).abs().max() for a, b in zip(one.state_dict().values(), two.state_dict().values())]
     assert max(apart) < 0.05
+
+
+def test_mutual_training_without_converters_says_what_is_missing(pack_folder, tmp_path):
+    with pytest.raises(UserError, match="Train match and dereverb first"):
+        run_recipe("tiny:mutual", pack_folder, tmp_path / "run", steps=1)
 
 
 def test_an_unknown_recipe_is_told(pack_folder, tmp_path):

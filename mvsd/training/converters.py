@@ -9,8 +9,9 @@ import torch
 from torch import Generator, Tensor, nn
 
 from mvsd.audio import log_mel
+from mvsd.conversion import Settings
 from mvsd.data.pack import Pack, RoomView
-from mvsd.data.pairs import PairMaker, Taste
+from mvsd.data.pairs import PairMaker, Pairs, Taste
 from mvsd.denoiser import Denoiser, DenoiserConfig
 from mvsd.diffusion import sample_dpm2m, trailing_steps
 from mvsd.metrics import detail_ratio, mel_error_db
@@ -26,9 +27,16 @@ FILES = {"match": "reverberator.safetensors", "dereverb": "dereverberator.safete
 class Hints:
     """How often what is known of the room while training: the rest of the time it is unknown."""
 
-    scene: float = 0.72
+    scene: float = 0.85  # where there is a picture
     numbers: float = 0.3  # T60 and DRR
     distance: float = 0.3
+
+    def leave(self, condition: Condition, generator: Generator) -> Condition:
+        """Forget the rest."""
+        keep = torch.rand(len(condition.scene), 3, generator=generator)
+        numbers = keep[:, 1:2] < self.numbers
+        known = torch.cat([keep[:, 2:3] < self.distance, numbers, numbers], 1)
+        return condition.keep(keep[:, 0] < self.scene, known)
 
 
 @dataclass(frozen=True)
@@ -61,6 +69,13 @@ def numbers_of(views: list[RoomView]) -> Tensor:
     return torch.stack([table[:, 0].log(), table[:, 1].log(), table[:, 2] / 10], 1)
 
 
+def all_known(views: list[RoomView], features: SceneFeatures | None, generator: Generator) -> Condition:
+    """All that is known of these views: numbers, and pictures where an encoder has seen them."""
+    if features is None:
+        return replace(Condition.unknown(len(views)), numbers=numbers_of(views))
+    return features.condition(views, generator)
+
+
 class ConverterTask:
     """One of the two converters, its data and its validation."""
 
@@ -86,27 +101,11 @@ class ConverterTask:
         if self.config.centre == "rung" and not init:
             fit_room(self.model, self.pairs, seed)
 
-    def _condition(self, views: list[RoomView], generator: Generator) -> Condition:
-        """All that is known of these views."""
-        if self.features is None:
-            return replace(Condition.unknown(len(views), self.config.scene_dim), numbers=numbers_of(views))
-        return self.features.condition(views, generator)
-
-    def _forget(self, condition: Condition, generator: Generator) -> Condition:
-        keep = torch.rand(len(condition.scene), 3, generator=generator)
-        numbers = keep[:, 1:2] < self.hints.numbers
-        known = torch.cat([keep[:, 2:3] < self.hints.distance, numbers, numbers], 1)
-        return condition.keep(keep[:, 0] < self.hints.scene, known)
-
-    def _mels(self, pairs: PairMaker, count: int, generator: Generator) -> tuple[Tensor, Tensor, list[RoomView]]:
-        drawn = pairs.draw(count, generator, self.config.level)
-        target, source = drawn.targets[self.config.task], drawn.sources[self.config.task]
-        return log_mel(target)[..., EDGE:-EDGE], log_mel(source)[..., EDGE:-EDGE], drawn.views
-
     def draw(self, generator: Generator) -> tuple[Tensor, Tensor, Condition]:
         """Target and source mels and what is told of the rooms."""
-        target, source, views = self._mels(self.pairs, self.batch, generator)
-        return target, source, self._forget(self._condition(views, generator), generator)
+        drawn = self.pairs.draw(self.batch, generator, self.config.level)
+        target, source = mels(drawn, self.config.task)
+        return target, source, self.hints.leave(all_known(drawn.views, self.features, generator), generator)
 
     def losses(
         self, model: nn.Module, batch: tuple[Tensor, Tensor, Condition], generator: Generator
@@ -116,28 +115,39 @@ class ConverterTask:
         bare = model.module if hasattr(model, "module") else model
         return bare.window_loss(target, source, condition, generator)
 
-    def validate(self, model: nn.Module, windows: int = 48) -> dict[str, float]:
-        """Log-mel error in dB and detail ratio, given the true numbers, the picture, another room's, or nothing."""
-        generator = torch.Generator().manual_seed(1)
-        target, source, views = self._mels(self.check, windows, generator)
-        full = self._condition(views, generator)
-        every, none = torch.ones(windows, dtype=torch.bool), torch.zeros(windows, 3, dtype=torch.bool)
-        conditions = {"nothing": full.keep(~every, none), "numbers": full.keep(~every, ~none)}
-        if self.features is not None:
-            other = torch.arange(windows).roll(windows // 2)
-            swapped = full.each(lambda part: part[other])
-            conditions |= {"picture": full.keep(every, none), "other_picture": swapped.keep(every, none)}
-        recent = source[..., -target.shape[-1] :]
-        row = {"input_db": _error_db(recent, target, self.config.past_frames)}
-        for name, condition in conditions.items():
-            estimate = sample_windows(model, source, condition, 2, generator.manual_seed(2), self.check.before)
-            row[f"{name}_db"] = _error_db(estimate, target, self.config.past_frames)
-            row[f"{name}_detail"] = detail_ratio(estimate, target)
-            row[f"{name}_moved_db"] = _error_db(estimate, recent, self.config.past_frames)
-        return row
+    def validate(self, model: nn.Module) -> dict[str, float]:
+        return judged(model, self.check, self.features)
 
     def export(self, model: nn.Module, folder: Path, notes: dict[str, str]) -> None:
         model.save(folder / FILES[self.config.task], notes)
+
+
+def mels(drawn: Pairs, task: str) -> tuple[Tensor, Tensor]:
+    """Target (B, 128, frames) and source (B, 128, before + frames), log-mel in nepers."""
+    return log_mel(drawn.targets[task])[..., EDGE:-EDGE], log_mel(drawn.sources[task])[..., EDGE:-EDGE]
+
+
+def judged(model: Denoiser, check: PairMaker, features: SceneFeatures | None, windows: int = 48) -> dict[str, float]:
+    """Log-mel error in dB, detail ratio and distance from the input, given the true numbers, the picture, another
+    room's, or nothing."""
+    generator, config = torch.Generator().manual_seed(1), model.config
+    drawn = check.draw(windows, generator, config.level)
+    target, source = mels(drawn, config.task)
+    full = all_known(drawn.views, features, generator)
+    every, none = torch.ones(windows, dtype=torch.bool), torch.zeros(windows, 3, dtype=torch.bool)
+    conditions = {"nothing": full.keep(~every, none), "numbers": full.keep(~every, ~none)}
+    if features is not None:
+        other = torch.arange(windows).roll(windows // 2)
+        swapped = full.each(lambda part: part[other])
+        conditions |= {"picture": full.keep(every, none), "other_picture": swapped.keep(every, none)}
+    recent = source[..., -target.shape[-1] :]
+    row = {"input_db": _error_db(recent, target, config.past_frames)}
+    for name, condition in conditions.items():
+        estimate = sample_windows(model, source, condition, Settings.steps, generator.manual_seed(2), check.before)
+        row[f"{name}_db"] = _error_db(estimate, target, config.past_frames)
+        row[f"{name}_detail"] = detail_ratio(estimate, target)
+        row[f"{name}_moved_db"] = _error_db(estimate, recent, config.past_frames)
+    return row
 
 
 def _error_db(estimate: Tensor, target: Tensor, past: int) -> float:
@@ -170,7 +180,7 @@ def fit_room(model: Denoiser, pairs: PairMaker, seed: int, steps: int = FIT_STEP
     optimizer = torch.optim.Adam([tilt], lr=0.05)
     for _ in range(steps):
         drawn = pairs.draw(FIT_BATCH, generator, model.config.level)
-        target, source = (log_mel(kind["match"])[..., EDGE:-EDGE] for kind in (drawn.targets, drawn.sources))
+        target, source = mels(drawn, "match")
         told = replace(Condition.unknown(len(target)), numbers=numbers_of(drawn.views))
         error = (model.see(source, told)[:, 1, :, -target.shape[-1] :] - target).abs().mean()
         optimizer.zero_grad()

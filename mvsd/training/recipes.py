@@ -1,8 +1,8 @@
 """What is trained, in what order, for how long: a recipe is a few numbers, a stage is a run of the loop.
 
-Stages of every recipe: `scene` (pictures to acoustics), `match` and `dereverb` (the converters, on the frozen scene
-encoder), `vocoder` (on true mels and on the converters' own). Each stage has a run folder of its own in which it
-resumes; finished weights gather in OUT/weights.
+Stages of every recipe: `scene` (pictures to acoustics), `match` and `dereverb` (the converters apart, on the frozen
+scene encoder), `mutual` (both together), `vocoder` (on true mels and on the converters' own). Each stage has a run
+folder of its own in which it resumes; finished weights gather in OUT/weights.
 """
 
 from __future__ import annotations
@@ -16,14 +16,21 @@ from pathlib import Path
 from mvsd.data.pack import Pack, read_pack
 from mvsd.denoiser import Denoiser, DenoiserConfig
 from mvsd.errors import UserError
-from mvsd.training import scene, vocoder
+from mvsd.training import scene, together, vocoder
 from mvsd.training.converters import FILES, ConverterTask, SceneFeatures
 from mvsd.training.loop import LoopConfig, Run, Task, train
 from mvsd.vision import SceneConfig, SceneEncoder
 from mvsd.vocoder import VocoderConfig
 
 log = logging.getLogger(__name__)
-WEIGHT_FILES = {"scene": scene.FILE, **FILES, "vocoder": vocoder.FILE}
+WEIGHT_FILES = {
+    "scene": [scene.FILE],
+    "match": [FILES["match"]],
+    "dereverb": [FILES["dereverb"]],
+    "mutual": [*FILES.values()],
+    "vocoder": [vocoder.FILE],
+}
+STAGES = tuple(WEIGHT_FILES)
 OnStep = Callable[[int, int | None], None]
 
 
@@ -41,7 +48,8 @@ class Recipe:
     image_size: int = 112
     vocoder_width: int = 384
     workers: int = 0  # processes that draw batches
-    shares: tuple[float, float, float, float] = (0.1, 0.38, 0.38, 0.14)  # scene, match, dereverb, vocoder
+    mutual_lr: float = 2e-4
+    shares: tuple[float, ...] = (0.25, 0.22, 0.22, 0.15, 0.16)  # of the clock, a stage
 
 
 RECIPES = {
@@ -54,7 +62,6 @@ RECIPES = {
     ),
 }
 STARTS = {"match": {"centre": "rung", "seen": 2, "spread": 1.0}, "dereverb": {}}  # what each converter's change is from
-STAGES = ("scene", "match", "dereverb", "vocoder")
 
 
 @dataclass(frozen=True)
@@ -93,12 +100,13 @@ def run_recipe(
         raise UserError(
             f"There is no recipe {name}. Choose {', '.join(RECIPES)}, with :{', :'.join(STAGES)} for a stage."
         )
-    recipe = replace(RECIPES[base], lr=lr, scene_lr=lr) if lr else RECIPES[base]
+    recipe = replace(RECIPES[base], lr=lr, scene_lr=lr, mutual_lr=lr) if lr else RECIPES[base]
     order = Order(base, recipe, Path(pack), Path(out), Path(init) if init else None, pretrained, seed)
     data = read_pack(pack)
     order.weights.mkdir(parents=True, exist_ok=True)
     for stage, share in zip(STAGES, order.recipe.shares):
-        if (only and stage != only) or (order.weights / WEIGHT_FILES[stage]).is_file():
+        done = all((order.out / stage / file).is_file() for file in WEIGHT_FILES[stage])
+        if done or (only and stage != only):
             continue
         clock = (minutes or order.recipe.minutes) * (1.0 if only else share)
         if not _run_stage(stage, order, data, clock, steps, stop_after, on_step):
@@ -118,8 +126,8 @@ def _run_stage(
     log.info("stage %s", stage)
     folder = order.out / stage
     about = {"recipe": f"{order.recipe_name}:{stage}", "sizes": asdict(order.recipe), "pretrained": order.pretrained}
-    seeing = stage == "scene"
-    lr, ema = (order.recipe.scene_lr, 0.99) if seeing else (order.recipe.lr, 0.998)
+    lr = {"scene": order.recipe.scene_lr, "mutual": order.recipe.mutual_lr}.get(stage, order.recipe.lr)
+    ema = 0.99 if stage == "scene" else 0.998
     run = Run(
         folder,
         _task(stage, order, data),
@@ -128,14 +136,15 @@ def _run_stage(
     )
     finished = train(run, minutes, steps, stop_after, on_step)
     if finished:
-        shutil.copy(folder / WEIGHT_FILES[stage], order.weights)
+        for file in WEIGHT_FILES[stage]:
+            shutil.copy(folder / file, order.weights)
     return finished
 
 
 def _task(stage: str, order: Order, data: Pack) -> Task:
     recipe, init = order.recipe, None
-    if order.init and (order.init / WEIGHT_FILES[stage]).is_file():
-        init = order.init / WEIGHT_FILES[stage]
+    if order.init and (order.init / WEIGHT_FILES[stage][0]).is_file():
+        init = order.init / WEIGHT_FILES[stage][0]
     if stage == "scene":
         config = SceneConfig(image_size=recipe.image_size, pretrained=order.pretrained)
         return scene.SceneTask(config, data, recipe.scene_batch, init, order.seed)
@@ -144,8 +153,18 @@ def _task(stage: str, order: Order, data: Pack) -> Task:
         found = {task: order.weights / file for task, file in FILES.items() if (order.weights / file).is_file()}
         predictors = {task: Denoiser.from_pretrained(file) for task, file in found.items()}
         return vocoder.VocoderTask(config, data, recipe.vocoder_batch, predictors, init, order.seed)
+    if stage == "mutual":
+        return together.MutualTask(_apart(order), data, recipe.batch, _features(order, data))
     config = replace(DenoiserConfig(task=stage), widths=recipe.widths, **STARTS[stage])
     return ConverterTask(config, data, recipe.batch, _features(order, data), init=init, seed=order.seed)
+
+
+def _apart(order: Order) -> Path:
+    """Where the two converters lie that were trained apart: in this run, or in --init."""
+    for folder in (order.weights, order.init):
+        if folder and all((folder / file).is_file() for file in FILES.values()):
+            return folder
+    raise UserError("Mutual training begins from both converters. Train match and dereverb first, or give --init.")
 
 
 def _features(order: Order, data: Pack) -> SceneFeatures | None:
