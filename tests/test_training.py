@@ -160,7 +160,7 @@ def test_walls_share_a_row_floor_and_ceiling_have_their_own(pack):
 
 def test_augmented_pictures_stay_pictures():
     images = torch.rand(4, 3, 32, 32, generator=torch.Generator().manual_seed(0))
-    seen = augment(images, torch.Generator().manual_seed(0))
+    seen = augment(images, torch.tensor([True, False, True, False]), torch.Generator().manual_seed(0))
     assert seen.shape == images.shape
     assert seen.min() >= 0
     assert seen.max() <= 1

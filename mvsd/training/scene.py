@@ -16,18 +16,24 @@ from mvsd.training.converters import SceneFeatures
 from mvsd.vision import READINGS, SceneConfig, SceneEncoder
 
 FILE = "scene.safetensors"
+PANORAMA_ASPECT = 1.9  # width over height
 TEACHING_SHARE = 0.7  # of the training rooms
 SPREAD = torch.tensor([0.7, 0.8, 0.6, 1.7])  # rough standard deviations of READINGS over rooms
 WEIGHT = torch.tensor([0.5, 2.0, 1.0, 1.0])  # what is heard counts more than what is not
 
 
-def pictures(pack: Pack, views: list[RoomView], side: int) -> Tensor:
-    """The views' pictures, (N, 3, side, side) uint8, squeezed whole as SceneEncoder.prepare does."""
+def pictures(pack: Pack, views: list[RoomView], side: int) -> tuple[Tensor, Tensor]:
+    """The views' pictures, (N, 3, side, side) uint8, squeezed whole as SceneEncoder.prepare does; which of them are
+    panoramas, (N,) bool."""
     from torchvision.io import ImageReadMode, decode_jpeg
 
-    decoded = (decode_jpeg(pack.picture(view), mode=ImageReadMode.RGB) for view in views)
-    small = [F.interpolate(image[None].float(), (side, side), mode="bilinear", antialias=True)[0] for image in decoded]
-    return torch.stack([image.round().clamp(0, 255).byte() for image in small])
+    small, wide = [], []
+    for view in views:
+        image = decode_jpeg(pack.picture(view), mode=ImageReadMode.RGB)
+        squeezed = F.interpolate(image[None].float(), (side, side), mode="bilinear", antialias=True)[0]
+        small.append(squeezed.round().clamp(0, 255).byte())
+        wide.append(image.shape[2] >= PANORAMA_ASPECT * image.shape[1])
+    return torch.stack(small), torch.tensor(wide)
 
 
 def teaches(view: RoomView) -> bool:
@@ -43,9 +49,14 @@ def truths(views: list[RoomView]) -> Tensor:
     return torch.tensor(rows)
 
 
-def augment(images: Tensor, generator: Generator) -> Tensor:
-    """Crop, mirror, exposure, contrast, colour cast, noise: each picture its own. (B, 3, S, S) in [0, 1]."""
+def augment(images: Tensor, wide: Tensor, generator: Generator) -> Tensor:
+    """Crop, mirror, exposure, contrast, colour cast, noise: each picture its own. (B, 3, S, S) in [0, 1].
+
+    wide: (B,) bool, panoramas, which are turned to look another way first.
+    """
     count = len(images)
+    turns = torch.randint(images.shape[-1], (count,), generator=generator) * wide
+    images = torch.stack([image.roll(int(turn), -1) for image, turn in zip(images, turns)])
 
     def draw(low: float, high: float, *shape: int) -> Tensor:
         return low + (high - low) * torch.rand(count, *shape, generator=generator)
@@ -111,8 +122,8 @@ class SceneTask:
         if not seen:
             raise UserError("This pack holds no pictures. Pack rooms that were simulated with pictures.")
         train, check = [v for v in seen if teaches(v)], [v for v in seen if v.held_out]
-        self.images, self.truth = pictures(pack, train, config.image_size), truths(train)
-        self.check_images, self.check_truth = pictures(pack, check, config.image_size), truths(check)
+        (self.images, self.wide), self.truth = pictures(pack, train, config.image_size), truths(train)
+        (self.check_images, _), self.check_truth = pictures(pack, check, config.image_size), truths(check)
         materials = sorted({material for view in train for material in view.surfaces})
         self.surfaces = made_of(train, materials)
         self.absorption = torch.tensor([view.absorption or math.nan for view in train]).log()
@@ -128,7 +139,7 @@ class SceneTask:
         absorption (B,)."""
         pick = torch.randint(len(self.images), (self.batch,), generator=generator)
         truths = (part[pick] for part in (self.truth, self.surfaces, self.absorption))
-        return augment(self.images[pick].float() / 255, generator), *truths
+        return augment(self.images[pick].float() / 255, self.wide[pick], generator), *truths
 
     def losses(self, model: nn.Module, batch: tuple[Tensor, ...], generator: Generator) -> dict[str, Tensor]:
         device = next(model.parameters()).device
@@ -162,19 +173,22 @@ def features_of(encoder: SceneEncoder, pack: Pack, variants: int = 3, seed: int 
     Half precision.
     """
     views = [view for view in pack.views if view.picture_count and not teaches(view)]
-    images = pictures(pack, views, encoder.config.image_size)
+    images, wide = pictures(pack, views, encoder.config.image_size)
     generator = torch.Generator().manual_seed(seed)
     looks = []
     for variant in range(variants):
-        parts = (_look(encoder, part, generator if variant else None) for part in images.split(64))
+        batches = zip(images.split(64), wide.split(64))
+        parts = (_look(encoder, *batch, generator if variant else None) for batch in batches)
         looks.append([torch.cat(kind) for kind in zip(*parts)])
     rows = {view.begin: row for row, view in enumerate(views)}
     return SceneFeatures(*(torch.stack(kind, 1) for kind in zip(*looks)), rows)
 
 
-def _look(encoder: SceneEncoder, images: Tensor, generator: Generator | None) -> tuple[Tensor, Tensor, Tensor]:
+def _look(
+    encoder: SceneEncoder, images: Tensor, wide: Tensor, generator: Generator | None
+) -> tuple[Tensor, Tensor, Tensor]:
     """Embeddings, tokens and readings of a batch of pictures, in half precision."""
     scaled = images.float() / 255
-    scaled = augment(scaled, generator) if generator else scaled
+    scaled = augment(scaled, wide, generator) if generator else scaled
     scene, tokens = encoder(scaled.to(encoder.mean.device))
     return tuple(part.half().cpu() for part in (scene, tokens, encoder.reading(scene)))
