@@ -57,7 +57,7 @@ class LoopConfig:
     weight_decay: float = 0.01
     ema: float = 0.999
     clip_norm: float = 1.0
-    bf16: bool = True
+    bf16: bool = True  # where the device has arithmetic for it
     seed: int = 0
     validate_every: int = 1000
     workers: int = 0  # processes that draw batches; they change nothing but the speed
@@ -70,6 +70,13 @@ def learning_rate(step: int, total: int | None, config: LoopConfig) -> float:
     if total is None:
         return config.lr * warm
     return config.lr * warm * (0.51 + 0.49 * math.cos(math.pi * min(1.0, step / max(1, total))))
+
+
+def multiplies_bf16(device: torch.device) -> bool:
+    """Whether bf16 is faster than float32 there; a processor without it emulates it, fifteen times slower."""
+    if device.type != "cpu":
+        return True
+    return torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported()
 
 
 class Batches(Dataset):
@@ -124,6 +131,7 @@ class Run:
         optimizer = torch.optim.AdamW(groups, lr=config.lr, betas=(0.9, 0.99), fused=True)
         self.model, self.optimizer = self.accelerator.prepare(task.model, optimizer)
         self.average = Average(self.bare, config.ema)
+        self.bf16 = config.bf16 and multiplies_bf16(self.accelerator.device)
         self.step, self.total = 0, None
         self.about = about | {"loop": asdict(config)}
         self._resume()
@@ -170,7 +178,7 @@ class Run:
         """Optimise once; returns the loss terms."""
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(self.step, self.total, self.config)
-        with torch.autocast(self.accelerator.device.type, torch.bfloat16, enabled=self.config.bf16):
+        with torch.autocast(self.accelerator.device.type, torch.bfloat16, enabled=self.bf16):
             losses = self.task.losses(self.model, batch, seeded(self.config.seed, self.step, 1))
         self.accelerator.backward(sum(losses.values()))
         norm = self.accelerator.clip_grad_norm_(self.model.parameters(), self.config.clip_norm)

@@ -17,7 +17,7 @@ from mvsd.vision import READINGS, SceneConfig, SceneEncoder
 
 FILE = "scene.safetensors"
 PANORAMA_ASPECT = 1.9  # width over height
-TEACHING_SHARE = 0.7  # of the training rooms
+TEACHING_SHARE = 0.8  # of the training rooms
 SPREAD = torch.tensor([0.7, 0.8, 0.6, 1.7])  # rough standard deviations of READINGS over rooms
 WEIGHT = torch.tensor([0.5, 2.0, 1.0, 1.0])  # what is heard counts more than what is not
 
