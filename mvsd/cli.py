@@ -58,11 +58,12 @@ def _convert(kind: str, speech: Path, image: Path | None, out: Path, settings, w
 
     converter = getattr(converters, kind).from_pretrained(weights or converters.WEIGHTS)
     made = converters.convert_file(converter, speech, image, out, settings, Bar("step"))
+    read = f", read in the picture: T60 {made.read_t60_s:.2f} s" if made.read_t60_s else ""
     lowered = f", lowered by {-made.gain_db:.1f} dB so as not to clip" if made.gain_db < -0.05 else ""
     print(
         f"{out}: {len(made.audio) / made.sample_rate:.2f} s by {made.system} ({made.checkpoint_sha256[:12]}), "
         f"{settings.steps} steps of {settings.sampler}, seed {settings.seed}, {made.seconds:.2f} s of work on "
-        f"{made.device}, real-time factor {made.real_time_factor:.3f}{lowered}"
+        f"{made.device}, real-time factor {made.real_time_factor:.3f}{read}{lowered}"
     )
 
 

@@ -42,6 +42,7 @@ class Conversion:
     source, audio: (samples,) 16 kHz mono, of equal length (the source is padded with silence while the room rings out).
     source_mel, mel: (128, frames) natural log of the mel magnitude, floor 1e-5.
     speech_end: sample at which the source itself ended. gain_db: how far the result was lowered so as not to clip.
+    read_t60_s, read_drr_db: what was read in the picture, if there was one.
     """
 
     source: Tensor
@@ -56,6 +57,8 @@ class Conversion:
     settings: Settings
     seconds: float
     device: str
+    read_t60_s: float | None = None
+    read_drr_db: float | None = None
 
     @property
     def real_time_factor(self) -> float:

@@ -85,11 +85,12 @@ class MvsdConverter:
         source = pad(clip.audio * gain, (0, round(self.tail_s * SAMPLE_RATE))).to(self.device)
         source = pad(source, (0, -len(source) % MEL.hop))
         source_mel = log_mel(source[None])
-        for done, total, mel in self._sample(source_mel, self.condition(clip, settings), settings):
+        condition = self.condition(clip, settings)
+        for done, total, mel in self._sample(source_mel, condition, settings):
             yield Progress(done, total, (mel[0] - math.log(gain)).clamp(min=SILENCE).cpu())
         audio = self.sound(mel[0], source, settings.seed)[: len(source)].cpu()
         audio = self._trimmed(audio, len(clip.audio)) / gain
-        yield self._conversion(clip, audio, settings, time.monotonic() - begin)
+        yield self._conversion(clip, audio, settings, time.monotonic() - begin, condition)
 
     def _sample(
         self, source_mel: Tensor, condition: Condition, settings: Settings
@@ -125,7 +126,9 @@ class MvsdConverter:
         ramp[end - fade :] = torch.linspace(1, 0, fade)
         return audio[:end] * ramp
 
-    def _conversion(self, clip: Clip, audio: Tensor, settings: Settings, seconds: float) -> Conversion:
+    def _conversion(
+        self, clip: Clip, audio: Tensor, settings: Settings, seconds: float, condition: Condition
+    ) -> Conversion:
         lowered = min(1.0, CEILING / max(float(audio.abs().max()), 1e-9))
         audio, source = audio * lowered, pad(clip.audio, (0, len(audio) - len(clip.audio)))
         return Conversion(
@@ -141,6 +144,7 @@ class MvsdConverter:
             settings=settings,
             seconds=seconds,
             device=str(self.device),
+            **_read(condition),
         )
 
 
@@ -160,6 +164,12 @@ class Dereverberator(MvsdConverter):
     def sound(self, mel: Tensor, source: Tensor, seed: int) -> Tensor:
         """With the shipped weights the mask is ahead of the learned inverse in this direction."""
         return masked(mel, source, seed)
+
+
+def _read(condition: Condition) -> dict[str, float]:
+    """What the probe read in the picture, as Conversion names it; nothing where there was none."""
+    _, log_t60, drr = condition.reading[0].tolist()
+    return {} if math.isnan(log_t60) else {"read_t60_s": math.exp(log_t60), "read_drr_db": 10 * drr}
 
 
 def _check(settings: Settings) -> None:

@@ -78,8 +78,10 @@ def rows(conversion: Conversion, *, dry_is_after: bool) -> list[Row]:
     t60s = [_text(free_decay_t60(audio, end, rate), "{:.2f} s") for audio in pair]
     later = [_text(level_later_db(x, end, level, rate), "{:.0f} dB") for x, level in zip(pair, levels, strict=True)]
     lengths = [f"{samples / rate:.2f} s" for samples in (conversion.speech_end, len(conversion.audio))]
+    read = conversion.read_t60_s
     return [
         Row("Reverberation time T60", *t60s),
+        *([Row("T60 as read in the photo", None, _text(read, "{:.2f} s"))] if read else []),
         Row("Level 0.2 s after the last word", *later),
         Row("Length", *lengths),
         Row("Lowered so as not to clip", None, _text(conversion.gain_db, "{:.1f} dB") if conversion.gain_db else "no"),

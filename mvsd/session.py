@@ -129,7 +129,8 @@ class Studio:
             **example.numbers,
         }
         settings = Settings(**{k: told[k] for k in ("steps", "sampler", "seed", "distance_m", "t60_s") if k in told})
-        known = {k: told[k] for k in ("gain_db", "system", "checkpoint_sha256", "seconds", "device")}
+        names = ("gain_db", "system", "checkpoint_sha256", "seconds", "device", "read_t60_s")
+        known = {name: told[name] for name in names if name in told}
         conversion = Conversion(padded, audio, SAMPLE_RATE, *mels, len(source), settings=settings, **known)
         return self._outcome(example.task, conversion)
 

@@ -68,6 +68,12 @@ def test_a_progress_a_step_and_the_conversion_last(dereverberator):
     assert isinstance(made, Conversion)
 
 
+def test_what_was_read_in_the_picture_is_told(reverberator):
+    seen, blind = convert(reverberator, clip()), convert(reverberator, clip(image=None), Settings(t60_s=0.5))
+    assert seen.read_t60_s == pytest.approx(reverberator.scene.read(PHOTO)["t60_s"], rel=1e-4)
+    assert blind.read_t60_s is None
+
+
 def test_a_matched_clip_is_longer_by_a_tail_and_a_dry_one_is_not(reverberator, dereverberator):
     matched, dry = (convert(c, clip(), Settings(steps=2)) for c in (reverberator, dereverberator))
     assert 2.0 * SAMPLE_RATE < len(matched.audio) <= 5.0 * SAMPLE_RATE

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -51,3 +53,10 @@ def test_only_what_decays_is_drawn(matched: Conversion):
 def test_the_seed_and_the_settings_are_told(matched: Conversion):
     told = {row.name: row.after for row in rows(matched, dry_is_after=False)}
     assert (told["Seed"], told["Steps and sampler"]) == ("5", f"{Settings.steps}, dpm++")
+
+
+def test_what_was_read_in_the_photo_is_told(matched: Conversion):
+    name = "T60 as read in the photo"
+    assert name not in {row.name for row in rows(matched, dry_is_after=False)}
+    told = {row.name: row.after for row in rows(replace(matched, read_t60_s=0.62), dry_is_after=False)}
+    assert told[name] == "0.62 s"

@@ -11,11 +11,12 @@ import torch
 from PIL import Image
 
 from mvsd.denoiser import Denoiser, DenoiserConfig
+from mvsd.training.converters import FILES
+from mvsd.training.recipes import STARTS
 from mvsd.vision import SceneConfig, SceneEncoder
 from mvsd.vocoder import Vocoder, VocoderConfig
 
 UNET = DenoiserConfig(widths=(16, 16, 32), blocks=1, heads=2, condition_dim=32)
-FILES = {"match": "reverberator.safetensors", "dereverb": "dereverberator.safetensors"}
 
 
 def lively(model: torch.nn.Module, seed: int = 0, scale: float = 0.05) -> torch.nn.Module:
@@ -30,7 +31,7 @@ def write_weights(folder: Path) -> Path:
     """A folder as `assets/weights` is, of tiny models."""
     folder.mkdir(parents=True, exist_ok=True)
     for task, file in FILES.items():
-        lively(Denoiser(replace(UNET, task=task))).save(folder / file, dtype=torch.float32)
+        lively(Denoiser(replace(UNET, task=task, **STARTS[task]))).save(folder / file, dtype=torch.float32)
     lively(SceneEncoder(SceneConfig(image_size=64)), scale=0.01).save(folder / "scene.safetensors")
     lively(Vocoder(VocoderConfig(width=16, blocks=1)), scale=0.01).save(folder / "vocoder.safetensors")
     return folder

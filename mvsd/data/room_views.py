@@ -13,6 +13,7 @@ PICTURE_PX = 224  # width of a perspective view, three quarters as high; a panor
 SPEED_OF_SOUND = 343.0  # m/s
 RATE = 16_000  # Hz
 PANORAMAS, FIGURES, AIMED = 0.25, 0.88, 0.9  # shares of the views
+WORTH_A_PICTURE = 0.5  # of the depth that the best way to look has
 ASPECT = 4 / 3  # of a perspective view
 
 
@@ -48,7 +49,7 @@ def draw_view(rng: np.random.Generator, room: RoomDesign) -> View:
     else:
         listener, talker = np.array(room.size_m) * (0.3, 0.3, 0), np.array(room.size_m) * (0.7, 0.7, 0)
         listener[2] = talker[2] = 1.4
-    return _camera(rng, on_the_sample(talker, listener), listener)
+    return _camera(rng, room, on_the_sample(talker, listener), listener)
 
 
 def _place(rng: np.random.Generator, room: RoomDesign, heights_m: tuple[float, float]) -> np.ndarray:
@@ -75,15 +76,22 @@ def on_the_sample(talker: np.ndarray, listener: np.ndarray) -> np.ndarray:
     return listener + away * (samples * SPEED_OF_SOUND / RATE / distance_m)
 
 
-def _camera(rng: np.random.Generator, talker: np.ndarray, listener: np.ndarray) -> View:
+def _camera(rng: np.random.Generator, room: RoomDesign, talker: np.ndarray, listener: np.ndarray) -> View:
+    """A photograph of the room, as people take one: of the ways to look, the one that sees furthest.
+
+    Aimed views keep the talker in the picture, unless all they see is a wall close by.
+    """
     away = talker - listener
-    fov_deg, panorama, aimed = rng.uniform(50, 100), rng.random() < PANORAMAS, rng.random() < AIMED
+    fov_deg, panorama, aimed = rng.uniform(60, 105), rng.random() < PANORAMAS, rng.random() < AIMED
     to_talker_deg = float(np.degrees(np.arctan2(away[1], away[0])))
-    spread_deg = 0.36 * fov_deg if aimed and not panorama else 180.0
+    around_deg = rng.uniform(-180, 180) + np.arange(8) * 45.0
+    beside_deg = to_talker_deg + 0.36 * fov_deg * np.linspace(-1, 1, 7)
+    best, best_aimed = (furthest(room, listener, ways, fov_deg) for ways in (around_deg, beside_deg))
+    yaw_deg, _ = best_aimed if aimed and best_aimed[1] > WORTH_A_PICTURE * best[1] else best
     view = View(
         talker=tuple(talker.tolist()),
         listener=tuple(listener.tolist()),
-        yaw_deg=to_talker_deg + rng.uniform(-spread_deg, spread_deg),
+        yaw_deg=yaw_deg,
         pitch_deg=float(np.clip(rng.normal(-4, 6), -22, 14)),
         fov_deg=float(fov_deg),
         exposure=log_uniform(rng, 0.6, 1.5),
@@ -91,6 +99,17 @@ def _camera(rng: np.random.Generator, talker: np.ndarray, listener: np.ndarray) 
         has_figure=bool(rng.random() < FIGURES),
     )
     return replace(view, pitch_deg=0.0, fov_deg=360.0) if panorama else view
+
+
+def furthest(room: RoomDesign, listener: np.ndarray, yaws_deg: np.ndarray, fov_deg: float) -> tuple[float, float]:
+    """Of these ways to look, the one with the most room before it, and the mean distance to the walls there in m."""
+    azimuth = np.radians(yaws_deg[:, None] + fov_deg * np.linspace(-0.5, 0.5, 9))
+    way = np.stack([np.cos(azimuth), np.sin(azimuth)], -1)
+    way = np.where(np.abs(way) < 1e-6, 1e-6, way)
+    to_wall = np.where(way > 0, np.array(room.size_m[:2]) - listener[:2], -listener[:2]) / way
+    seen_m = to_wall.min(-1).mean(-1)
+    best = int(seen_m.argmax())
+    return float(yaws_deg[best]), float(seen_m[best])
 
 
 def sees_talker(room: RoomDesign, view: View) -> bool:

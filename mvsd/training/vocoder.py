@@ -14,6 +14,7 @@ from mvsd.data.pack import Pack
 from mvsd.data.pairs import MARGIN, PairMaker, Taste
 from mvsd.denoiser import Denoiser, DenoiserConfig
 from mvsd.training.converters import EDGE, LONG_PAST, numbers_of, sample_windows
+from mvsd.training.loop import multiplies_bf16
 from mvsd.unet import Condition
 from mvsd.vocoder import DITHER, TASKS, Vocoder, VocoderConfig
 
@@ -109,7 +110,7 @@ class VocoderTask:
         """What the converter makes of these windows, knowing the room in numbers."""
         condition = replace(Condition.unknown(len(windows.mel)), numbers=windows.numbers)
         denoiser = self.predictors[windows.task].to(device)
-        with torch.autocast(device.type, torch.bfloat16):
+        with torch.autocast(device.type, torch.bfloat16, enabled=multiplies_bf16(device)):
             return sample_windows(denoiser, windows.source_mel, condition, Settings.steps, generator, LONG_PAST).float()
 
     def losses(self, model: nn.Module, batch: list[Windows], generator: Generator) -> dict[str, Tensor]:
