@@ -106,8 +106,11 @@ class SceneEncoder(Pretrained, nn.Module):
 
     @torch.no_grad()
     def see(self, image: Image.Image) -> tuple[Tensor, Tensor]:
-        """Embedding (1, 256) and tokens (1, 49, 256) of one picture."""
-        return self(self.prepare(image)[None].to(self.mean.device))
+        """Embedding (1, 256) and tokens (1, 49, 256) of one picture; the embedding is the mean over the picture and its
+        mirror image, which is as good a picture of a room that sounds the same."""
+        straight = self.prepare(image)
+        embedding, tokens = self(torch.stack([straight, straight.flip(-1)]).to(self.mean.device))
+        return embedding.mean(0, keepdim=True), tokens[:1]
 
     @torch.no_grad()
     def read(self, image: Image.Image) -> dict[str, float]:
