@@ -40,6 +40,7 @@ class Recipe:
 
     minutes: float
     widths: tuple[int, ...]
+    match_widths: tuple[int, ...]  # the reverberator begins nearer to its end, and does with less
     batch: int
     scene_batch: int
     vocoder_batch: int
@@ -53,12 +54,19 @@ class Recipe:
 
 
 RECIPES = {
-    "cpu": Recipe(minutes=120, widths=(80, 192, 256), batch=8, scene_batch=32, vocoder_batch=16),
+    "cpu": Recipe(120, (80, 192, 256), (48, 96, 160), batch=8, scene_batch=32, vocoder_batch=16),
     "gpu": Recipe(
-        minutes=20, widths=(128, 256, 320), batch=128, scene_batch=128, vocoder_batch=64, image_size=224, workers=12
+        20,
+        (128, 256, 320),
+        (128, 256, 320),
+        batch=128,
+        scene_batch=128,
+        vocoder_batch=64,
+        image_size=224,
+        workers=12,
     ),
     "tiny": Recipe(
-        minutes=1, widths=(16, 32, 32), batch=2, scene_batch=2, vocoder_batch=4, vocoder_width=32, image_size=64
+        1, (16, 32, 32), (16, 32, 32), batch=2, scene_batch=2, vocoder_batch=4, vocoder_width=32, image_size=64
     ),
 }
 STARTS = {"match": {"centre": "rung", "seen": 2, "spread": 1.0}, "dereverb": {}}  # what each converter's change is from
@@ -155,7 +163,8 @@ def _task(stage: str, order: Order, data: Pack) -> Task:
         return vocoder.VocoderTask(config, data, recipe.vocoder_batch, predictors, init, order.seed)
     if stage == "mutual":
         return together.MutualTask(_apart(order), data, recipe.batch, _features(order, data))
-    config = replace(DenoiserConfig(task=stage), widths=recipe.widths, **STARTS[stage])
+    widths = recipe.match_widths if stage == "match" else recipe.widths
+    config = replace(DenoiserConfig(task=stage), widths=widths, **STARTS[stage])
     return ConverterTask(config, data, recipe.batch, _features(order, data), init=init, seed=order.seed)
 
 
