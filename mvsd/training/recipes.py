@@ -135,11 +135,13 @@ def _run_stage(
     folder = order.out / stage
     about = {"recipe": f"{order.recipe_name}:{stage}", "sizes": asdict(order.recipe), "pretrained": order.pretrained}
     lr = {"scene": order.recipe.scene_lr, "mutual": order.recipe.mutual_lr}.get(stage, order.recipe.lr)
-    ema, often = (0.99, 250) if stage == "scene" else (0.998, 1000)
+    config = LoopConfig(lr=lr, ema=0.998, seed=order.seed, workers=order.recipe.workers)
+    if stage == "scene":
+        config = replace(config, ema=0.99, validate_every=250, weight_decay=0.05)
     run = Run(
         folder,
         _task(stage, order, data),
-        LoopConfig(lr=lr, ema=ema, validate_every=often, seed=order.seed, workers=order.recipe.workers),
+        config,
         about,
     )
     finished = train(run, minutes, steps, stop_after, on_step)

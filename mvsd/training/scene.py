@@ -50,7 +50,7 @@ def truths(views: list[RoomView]) -> Tensor:
 
 
 def augment(images: Tensor, wide: Tensor, generator: Generator) -> Tensor:
-    """Crop, mirror, exposure, contrast, colour cast, noise: each picture its own. (B, 3, S, S) in [0, 1].
+    """Crop, mirror, exposure, contrast, colour cast, noise, a part hidden: each picture its own. (B, 3, S, S), [0, 1].
 
     wide: (B,) bool, panoramas, which are turned to look another way first.
     """
@@ -62,7 +62,7 @@ def augment(images: Tensor, wide: Tensor, generator: Generator) -> Tensor:
         return low + (high - low) * torch.rand(count, *shape, generator=generator)
 
     theta = torch.zeros(count, 2, 3)
-    zoom = draw(0.72, 1.0)
+    zoom = draw(0.6, 1.0)
     theta[:, 0, 0] = zoom * (draw(0, 1) < 0.5).float().mul(2).sub(1)
     theta[:, 1, 1] = zoom * draw(0.9, 1.1).clamp(max=1 / zoom)
     theta[:, 0, 2] = draw(-1, 1) * (1 - zoom)
@@ -73,7 +73,26 @@ def augment(images: Tensor, wide: Tensor, generator: Generator) -> Tensor:
     middle = out.mean((1, 2, 3), keepdim=True)
     out = middle + (out - middle) * draw(0.7, 1.3, 1, 1, 1)
     grain = torch.randn(out.shape, generator=generator) * draw(0, 0.03, 1, 1, 1)
-    return (out + grain).clamp(0, 1)
+    return hide_a_part((out + grain).clamp(0, 1), generator)
+
+
+def hide_a_part(images: Tensor, generator: Generator) -> Tensor:
+    """A grey box, up to half the side, in two pictures of three: no one thing decides (DeVries and Taylor 2017)."""
+    side = images.shape[-1]
+    place = torch.arange(side) / side
+    centre, half, hidden = (torch.rand(len(images), 2, generator=generator) for _ in range(3))
+    inside = ((place - centre[..., None]).abs() < 0.25 * half[..., None]) & (hidden[:, :1, None] < 0.67)
+    box = inside[:, 0, :, None] & inside[:, 1, None, :]
+    return torch.where(box[:, None], 0.5, images)
+
+
+def mixed(batch: tuple[Tensor, ...], generator: Generator) -> tuple[Tensor, ...]:
+    """Half of a batch laid over other pictures of it, and what is true of them alike (mixup, Zhang et al. 2018)."""
+    count = len(batch[0])
+    order = torch.randperm(count, generator=generator)
+    share = torch.rand(count, generator=generator).clamp(min=0.5) * 2 - 1  # 0 for half of them
+    weights = (share.view(-1, *[1] * (part.ndim - 1)) / 2 for part in batch)
+    return tuple(part.lerp(part[order], weight) for part, weight in zip(batch, weights))
 
 
 def _distance(read: Tensor, wanted: Tensor) -> Tensor:
@@ -91,6 +110,7 @@ class Lesson(nn.Module):
     def __init__(self, encoder: SceneEncoder, materials: int):
         super().__init__()
         self.encoder = encoder
+        self.forget = nn.Dropout(0.2)
         self.surfaces = nn.Linear(encoder.config.dim, 3 * materials)
         self.absorption = nn.Linear(encoder.config.dim, 1)
 
@@ -98,6 +118,7 @@ class Lesson(nn.Module):
         """images: (B, 3, H, W). READINGS by the embedding and by its tokens, (B, 4) each; logits (B, 3, materials);
         log of the mean absorption (B,)."""
         embedding, tokens = self.encoder(images)
+        embedding = self.forget(embedding)
         read, parts = self.encoder.probe(embedding), self.encoder.probe(tokens).mean(1)
         return read, parts, self.surfaces(embedding).unflatten(1, (3, -1)), self.absorption(embedding)[:, 0]
 
@@ -139,7 +160,7 @@ class SceneTask:
         absorption (B,)."""
         pick = torch.randint(len(self.images), (self.batch,), generator=generator)
         truths = (part[pick] for part in (self.truth, self.surfaces, self.absorption))
-        return augment(self.images[pick].float() / 255, self.wide[pick], generator), *truths
+        return mixed((augment(self.images[pick].float() / 255, self.wide[pick], generator), *truths), generator)
 
     def losses(self, model: nn.Module, batch: tuple[Tensor, ...], generator: Generator) -> dict[str, Tensor]:
         device = next(model.parameters()).device
@@ -158,9 +179,13 @@ class SceneTask:
         images = (part.float().div(255).to(device) for part in self.check_images.split(64))
         read = torch.cat([model(part)[0].float().cpu() for part in images])
         error = (read - self.check_truth).square().mean(0)
+        distance = float(_distance(read, self.check_truth))
         r2 = 1 - error / self.check_truth.var(0)
         row = {f"r2_{name}": float(value) for name, value in zip(READINGS, r2)}
-        return row | {"log_t60_mae": float((read - self.check_truth)[:, READINGS.index("log_t60_s")].abs().mean())}
+        return row | {
+            "distance": distance,
+            "log_t60_mae": float((read - self.check_truth)[:, READINGS.index("log_t60_s")].abs().mean()),
+        }
 
     def export(self, model: nn.Module, folder: Path, notes: dict[str, str]) -> None:
         model.encoder.save(folder / FILE, notes)
