@@ -12,7 +12,7 @@ from mvsd.errors import UserError
 from mvsd.training.converters import FILES, ConverterTask, Hints, SceneFeatures, all_known, numbers_of
 from mvsd.training.loop import LoopConfig, Run, learning_rate, train
 from mvsd.training.recipes import WEIGHT_FILES, run_recipe
-from mvsd.training.scene import augment, features_of, made_of, teaches
+from mvsd.training.scene import augment, features_of, hide_a_part, made_of, mixed, teaches
 from mvsd.training.vocoder import spectral_losses
 from mvsd.vision import SceneConfig, SceneEncoder
 
@@ -165,6 +165,23 @@ def test_augmented_pictures_stay_pictures():
     assert seen.min() >= 0
     assert seen.max() <= 1
     assert (seen - images).abs().mean() > 0.02
+
+
+def test_a_hidden_part_is_a_box_of_at_most_half_the_side():
+    shown = hide_a_part(torch.ones(64, 3, 32, 32), torch.Generator().manual_seed(0))
+    hidden = (shown == 0.5).all(1)
+    assert 0.4 < hidden.flatten(1).any(1).float().mean() < 0.7
+    for box in hidden:
+        rows, columns = box.any(1).sum(), box.any(0).sum()
+        assert box.sum() == rows * columns
+        assert max(rows, columns) <= 16
+
+
+def test_pictures_are_mixed_as_what_is_true_of_them():
+    numbers = torch.arange(256.0)
+    images, truth = mixed((numbers.view(-1, 1, 1, 1).expand(-1, 3, 2, 2), numbers[:, None]), torch.Generator())
+    torch.testing.assert_close(images[:, 0, 0, 0], truth[:, 0])
+    assert 0.3 < (truth[:, 0] == numbers).float().mean() < 0.7
 
 
 def test_spectral_losses_are_zero_for_the_same_sound_and_grow_with_the_difference():
