@@ -17,7 +17,7 @@ from mvsd.study.judgement import Asker
 from mvsd.study.live import LiveStudy
 
 RATE, LENGTH_S = 8_000, 3.0
-METHODS = ("ours", "secretrival", "truth", "dry", "live")
+METHODS = ("zours", "secretrival", "truth", "dry", "live")
 ASKER = Asker("0.1")
 STUDY = {
     "title": "Rooms",
@@ -26,7 +26,7 @@ STUDY = {
     "questionnaire": [{"id": "hearing", "ask": "How is your hearing?", "choices": ["good", "not so good"]}],
     "methods": {name: {"label": name.title()} for name in METHODS},
     "truth": "truth",
-    "compare": [["ours", "secretrival"]],
+    "compare": [["zours", "secretrival"]],
     "items": [
         {"id": f"room{i}", "picture": "p", "reference": "r", "clips": dict.fromkeys(METHODS, "c")} for i in range(5)
     ],

@@ -74,7 +74,7 @@ def test_a_row_tells_all_of_an_answer(live: LiveStudy, clock: Clock):
     (row,) = rows(live)
     assert tuple(row) == COLUMNS
     assert row["chosen_method"] == row["right_method"]
-    assert {row["left_method"], row["right_method"]} == {"ours", "secretrival"}
+    assert {row["left_method"], row["right_method"]} == {"zours", "secretrival"}
     assert (row["heard_s_left"], row["full_left"], row["plays_ref"], row["switches"]) == ("3.00", "1", "1", "2")
     assert row["rt_s"] == "9.000"
     assert row["browser"] == "Firefox 140"
@@ -141,7 +141,7 @@ def test_the_answer_of_another_listener_is_refused(live: LiveStudy, clock: Clock
         ({"at_s": 1e5}, "cannot be right"),
         ({"response": "tie"}, "not among those"),
         ({"response": "secretrival"}, "not among those"),
-        ({"chosen_method": "ours"}, "cannot be read"),
+        ({"chosen_method": "zours"}, "cannot be read"),
         ({"comment": "x" * 100_000}, "comment is too long"),
     ],
 )

@@ -8,6 +8,7 @@ import secrets
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,6 @@ PICTURE = "picture"
 NAMES = {REFERENCE: "the reference", LEFT: "A", RIGHT: "B"}
 log = logging.getLogger(__name__)
 Clock = Callable[[], datetime]
-now_utc: Clock = lambda: datetime.now(UTC)  # noqa: E731
 
 
 class NotSavedError(UserError):
@@ -67,7 +67,7 @@ class LiveStudy:
         frozen: FrozenStudy,
         results: Path,
         asker: Asker,
-        clock: Clock = now_utc,
+        clock: Clock = partial(datetime.now, UTC),
         lock: threading.Lock | None = None,
     ):
         self.frozen, self.study, self.results = frozen, frozen.study, results
@@ -96,6 +96,7 @@ class LiveStudy:
             "ethics": study.consent.ethics,
             "contact": study.consent.contact,
             "trials": len(self._seats[0]) + study.trials.repeat,
+            "level_db": study.level.target_db,
             "participant_parameter": study.participant_parameter,
         }
 
