@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from conftest import EchoConverter
-from studies import ASKER, STUDY, make_study
+from listeners import ASKER, STUDY, make_study
 from test_browser import PHONE, browser  # noqa: F401
 
 from mvsd.session import Studio
@@ -37,7 +37,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Liv
 def page(browser: Browser) -> Iterator[Page]:  # noqa: F811
     context = browser.new_context(viewport=PHONE, has_touch=True)
     page = context.new_page()
-    page.set_default_timeout(20_000)
+    page.set_default_timeout(120_000)
     yield page
     context.close()
 

@@ -10,7 +10,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from studies import METHODS, STUDY, Clock, Listener, heard_all, make_study, open_live
+from listeners import METHODS, STUDY, Clock, Listener, heard_all, make_study, open_live
 
 from mvsd.errors import UserError
 from mvsd.study.columns import COLUMNS, GOLD, TEST

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import soundfile
 from fastapi import FastAPI
+from listeners import ASKER, LENGTH_S, METHODS, RATE, Clock, heard_all, make_study
 from starlette.testclient import TestClient
-from studies import ASKER, LENGTH_S, METHODS, RATE, Clock, heard_all, make_study
 
 from mvsd.study.live import LiveStudy
 from mvsd.study.results import judgements

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from mvsd.gpu import ON_ZERO_GPU
 from mvsd.session import Studio
 from mvsd.study.shelf import Shelf
 from mvsd.ui.page import build
+from mvsd.ui.researcher import add_researcher_routes
 from mvsd.ui.study_routes import add_study_routes
 from mvsd.ui.theme import THEME
 
@@ -69,6 +71,7 @@ def launch(studio: Studio, port: int | None = None, shelf: Shelf = Shelf()) -> g
         app_kwargs={"openapi_url": None, "middleware": [Middleware(SecurityHeaders)]},
     )
     add_study_routes(app, shelf)
+    add_researcher_routes(app, shelf, os.getenv("MVSD_RESEARCHER_HASH", ""))
     return page
 
 
