@@ -125,6 +125,7 @@ export function showTrial(root, state, urlOf, save) {
     if (at.matches("textarea, input[type=text]")) return;
     // keys that work the element in focus are its own
     if ((key === " " || key === "enter") && at.closest("button, summary, input[type=checkbox]")) return;
+    if (key === " " && at.matches("input[type=radio]:not(:checked)")) return;
     if (key.startsWith("arrow") && at.closest("input[type=range], input[type=radio]")) return;
     const numbered = answers.querySelectorAll("input")[Number(key) - 1];
     if (!numbered && !(key in actions)) return;
