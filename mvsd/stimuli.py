@@ -56,7 +56,7 @@ def noise_tail(sources: Sources, settings: dict[str, Any]) -> Made:
     given = BLIND | settings
     rng = np.random.default_rng(int(given["seed"]))
     speech = load_samples(_speech(sources))
-    time_s = np.arange(round(1.2 * given["t60_s"] * SAMPLE_RATE)) / SAMPLE_RATE
+    time_s = np.arange(round(given["t60_s"] * SAMPLE_RATE)) / SAMPLE_RATE
     tail = rng.standard_normal(len(time_s)) * 10 ** (-3 * time_s / given["t60_s"])
     tail *= 10 ** (-given["drr_db"] / 20) / np.sqrt(np.sum(tail**2))
     tail[0] += 1.0
