@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,9 +11,10 @@ import pytest
 import soundfile
 from PIL import Image
 
+from mvsd.cli import main
 from mvsd.errors import UserError
 from mvsd.study.build import Made, build
-from mvsd.study.checks import told
+from mvsd.study.checks import missing_sources, told
 from mvsd.study.exports import write_exports
 from mvsd.study.frozen import Manifest, freeze, open_frozen
 from mvsd.study.loudness import loudness_lufs
@@ -130,3 +132,39 @@ def test_init_leaves_alone_what_is_there(folder: Path):
         write_template(folder)
     with pytest.raises(UserError, match="no name for a study"):
         write_template(folder.parent / "My Study")
+
+
+@pytest.fixture
+def mvsd(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path):
+    """The command inside this process, on studies in tmp_path: (exit code, stdout, stderr)."""
+
+    def run(command: str, name: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["mvsd", "study", command, name, "--studies", str(tmp_path)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        said = capsys.readouterr()
+        return ended.value.code, said.out, said.err
+
+    return run
+
+
+def test_the_commands_lead_from_init_to_results(mvsd, folder: Path):
+    assert mvsd("init", "other")[:2] == (0, f"{folder.parent / 'other' / 'study.yaml'}\n")
+    code, _, said = mvsd("check", "other")
+    assert code == 2
+    assert "room-1.jpg is not there" in said
+    build(folder, SYSTEMS, load, RATE)
+    assert mvsd("freeze", "mine")[0] == 0
+    assert "Frozen as" in mvsd("check", "mine")[1]
+    assert mvsd("results", "mine")[0] == 0
+    assert (folder / "results" / "results.csv").read_text().startswith("schema_version,study_id")
+
+
+def test_the_study_that_ships_is_as_it_was_frozen():
+    shipped = Path(__file__).parents[1] / "studies" / "matching"
+    frozen = open_frozen(shipped)
+    assert all(
+        clips["truth"].sha256 == frozen.manifest.references[item].sha256
+        for item, clips in frozen.manifest.clips.items()
+    )
+    assert missing_sources(shipped, frozen.study) == []

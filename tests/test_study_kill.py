@@ -86,7 +86,7 @@ def serve(studies: Path, port: int) -> subprocess.Popen:
     pytest.fail("The server did not start.")
 
 
-@pytest.mark.browser
+@pytest.mark.kill
 def test_nothing_acknowledged_is_lost_when_the_server_is_killed(tmp_path: Path):
     gold = {"per_session": 4, "per_block": 4, "repeat": 2}
     make_study(tmp_path / "rooms", listening={"min_heard_s": 0.0}, stop={"listeners": LISTENERS}, trials=gold)

@@ -61,7 +61,7 @@ DICTIONARY: dict[str, Column] = {
     "input": Column("enum", "mouse, key or touch: how the answer was given."),
     "browser": Column("text", "Family and version as the browser names itself."),
     "device": Column("enum", "phone, tablet or desktop."),
-    "headphone_score": Column("integer", "Right answers of the headphone check; empty if there was none."),
+    "headphone_score": Column("integer", "Right answers of a headphone check; empty: there is none yet."),
     "comment": Column("text", "Free text to this trial."),
     "excluded": Column("flag", "1: the session fails the registered rule. The headline keeps it."),
     "exclude_reason": Column("id", "Which rule."),

@@ -120,7 +120,7 @@ def row_of(
         "input": answer.input,
         "browser": session.browser,
         "device": session.device,
-        "headphone_score": session.headphone_score,
+        "headphone_score": "",
         "comment": answer.comment,
     }
     return {column: str(value) for column, value in (row | _heard(heard, answer)).items()}

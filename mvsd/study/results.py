@@ -10,7 +10,7 @@ from mvsd.study import journal
 from mvsd.study.columns import COLUMNS, DICTIONARY, KEY, Column
 from mvsd.study.journal import Row
 from mvsd.study.screening import reason_to_exclude
-from mvsd.study.session import BEGUN, FINISHED, HEADPHONES, QUESTIONNAIRE, withdrawn_ids
+from mvsd.study.session import BEGUN, FINISHED, QUESTIONNAIRE, withdrawn_ids
 from mvsd.study.spec import Study
 from mvsd.study.table_files import dictionary_json, first_of_each, guarded, replace_file, to_csv
 
@@ -26,7 +26,6 @@ PARTICIPANTS: dict[str, Column] = {
     "browser": Column("text", "Family and version."),
     "device": Column("enum", "phone, tablet or desktop."),
     "consent_version": Column("id", "Version of the text agreed to."),
-    "headphone_score": Column("integer", "Right answers of the headphone check."),
     "answers": Column("integer", "Judgements, of all kinds."),
     "excluded": Column("flag", "1: fails a registered rule."),
     "exclude_reason": Column("id", "Which."),
@@ -60,8 +59,6 @@ def participants(study: Study, results: Path) -> tuple[list[Row], dict[str, Colu
             table[id] |= {name: str(value) for name, value in data.items() if name in PARTICIPANTS}
         elif row["event"] == QUESTIONNAIRE:
             table[id] |= {f"q_{name}": value for name, value in data.items()}
-        elif row["event"] == HEADPHONES:
-            table[id]["headphone_score"] = str(data["score"])
         elif row["event"] == FINISHED:
             table[id].setdefault("finished_utc", row["t_utc"])
     return list(table.values()), PARTICIPANTS | asked

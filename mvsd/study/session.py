@@ -17,7 +17,7 @@ from mvsd.study.screening import reason_to_exclude
 from mvsd.study.spec import Study
 
 SESSION_COLUMNS = ("session_id", "t_utc", "event", "data")
-BEGUN, QUESTIONNAIRE, HEADPHONES, FINISHED, WITHDRAWN = "begun", "questionnaire", "headphones", "finished", "withdrawn"
+BEGUN, QUESTIONNAIRE, FINISHED, WITHDRAWN = "begun", "questionnaire", "finished", "withdrawn"
 LETTERS = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"  # none that look alike
 CODE_LETTERS = 12  # 60 bits
 
@@ -37,7 +37,6 @@ class Session:
     trials: tuple[Trial, ...]
     answers: dict[str, Row] = field(default_factory=dict)
     questionnaire: dict[str, str] | None = None
-    headphone_score: str = ""
     finished: bool = False
 
     @property
@@ -87,8 +86,6 @@ def apply(session: Session, row: Row) -> None:
     session.seen = max(session.seen, datetime.fromisoformat(row["t_utc"]))
     if row["event"] == QUESTIONNAIRE:
         session.questionnaire = data
-    elif row["event"] == HEADPHONES:
-        session.headphone_score = str(data["score"])
     elif row["event"] == FINISHED:
         session.finished = True
 

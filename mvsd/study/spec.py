@@ -132,7 +132,6 @@ class Study(Part):
     seed: Count = 0
     participant_parameter: Name | Literal["PROLIFIC_PID"] = "participant"
     completion_url: str = ""
-    headphone_check: Literal["advisory", "none"] = "none"
     consent: Consent
     questionnaire: list[Question] = []
     methods: dict[Name, Method]
