@@ -134,6 +134,7 @@ export class Player {
   close() {
     this.pause();
     this.#buffers = {};
+    this.#slot = null;
     this.onChange = () => {};
   }
 

@@ -90,7 +90,8 @@ export function showTrial(root, state, urlOf, save) {
     if (lacking.textContent !== wanted) lacking.textContent = wanted;
     next.setAttribute("aria-disabled", String(Boolean(missing.length || !chosen() || saving)));
     if (player.slot) {
-      const said = player.isPlaying ? `Playing ${NAMES[player.slot]}` : `Paused at ${NAMES[player.slot]}`;
+      const paused = player.log.length ? `Paused at ${NAMES[player.slot]}` : "Ready. Press Play.";
+      const said = player.isPlaying ? `Playing ${NAMES[player.slot]}` : paused;
       if (now.textContent !== said) now.textContent = said;
     }
   }
@@ -151,7 +152,7 @@ export function showTrial(root, state, urlOf, save) {
       await player.load(Object.fromEntries(slots.map((slot) => [slot, urlOf(state.clips[slot])])));
       place.max = String(player.length_s);
       for (const control of [playButton, place, ...Object.values(slotButtons)]) control.disabled = false;
-      now.textContent = "Ready. Press Play.";
+      draw();
     } catch {
       failure.append("A clip could not be loaded. ", h("button", { type: "button", onclick: load }, "Try again"));
     }
