@@ -23,7 +23,9 @@ def load_converter(task: str) -> Converter:
 
 def load_studies() -> Shelf:
     kept = os.getenv("MVSD_RESULTS")
-    return open_shelf(STUDIES, Asker(__version__), Path(kept) if kept else None, forgets=bool(os.getenv("SPACE_ID")))
+    return open_shelf(
+        STUDIES, Asker(__version__), Path(kept).resolve() if kept else None, forgets=bool(os.getenv("SPACE_ID"))
+    )
 
 
 if __name__ == "__main__":

@@ -103,6 +103,14 @@ def test_a_study_goes_from_init_to_frozen(folder: Path):
         build(folder, SYSTEMS, load, RATE)
 
 
+def test_what_was_not_built_is_not_frozen(folder: Path):
+    build(folder, SYSTEMS, load, RATE)
+    file = folder / "study.yaml"
+    file.write_text(file.read_text().replace("  live:", "  late: {label: Late, system: source}\n  live:"))
+    with pytest.raises(UserError, match="Not built yet: late of room-1, late of room-2"):
+        freeze(folder, "0.1", datetime.now(UTC))
+
+
 def test_a_source_that_is_missing_is_named(folder: Path):
     (folder / "sources/room-2.wav").unlink()
     with pytest.raises(UserError, match=r"room-2\.wav is not there"):

@@ -40,5 +40,5 @@ def _stage(folder: Path, study: Study) -> str:
         return f"Frozen as {open_frozen(folder).sha256}: ready to run"
     if not (folder / MANIFEST).exists():
         return "Not built yet: run `study build`"
-    lacking = {item.id for item in study.items} - set(Manifest.read(folder).clips)
-    return f"Built before {', '.join(sorted(lacking))} came: build again" if lacking else "Built: listen, then freeze"
+    lacking = Manifest.read(folder).lacks(study)
+    return f"Built without {', '.join(lacking)}: build again" if lacking else "Built: listen, then freeze"

@@ -50,6 +50,11 @@ class Manifest:
         clips = {item: {m: Stimulus(**v) for m, v in methods.items()} for item, methods in values["clips"].items()}
         return cls(values["rate"], clips, of("references"), of("pictures"))
 
+    def lacks(self, study: Study) -> list[str]:
+        """What study.yaml names and was not built."""
+        wanted = [(item.id, method) for item in study.items for method in study.methods]
+        return [f"{method} of {item}" for item, method in wanted if method not in self.clips.get(item, {})]
+
     def write(self, folder: Path) -> None:
         replace_file(folder / MANIFEST, json.dumps(asdict(self), indent=1, sort_keys=True) + "\n")
 
@@ -75,8 +80,8 @@ class FrozenStudy:
 
 def freeze(folder: Path, version: str, now: datetime) -> str:
     """Write the seal of a built study. Returns the study's hash."""
-    read_study(folder)
-    Manifest.read(folder)
+    if lacking := Manifest.read(folder).lacks(read_study(folder)):
+        raise UserError(f"Not built yet: {', '.join(lacking)}. Run `python -m mvsd study build {folder.name}`.")
     if (folder / SEAL).exists():
         opened = open_frozen(folder)
         raise UserError(f"{folder.name} is frozen already ({opened.sha256[:12]}). Copy it to a new name to change it.")

@@ -260,6 +260,8 @@ def _languages(study: Study):
 
 
 def _item_faults(study: Study):
+    if study.truth and study.reference != "same words":
+        yield ("truth",), "is the reference of the same words, which this study has not. Take it out; name its clips."
     for i, item in enumerate(study.items):
         if study.picture and not item.picture:
             yield ("items", i), f"{item.id} has no picture. Add one, or set picture: false for the study."

@@ -43,7 +43,7 @@ export function showTrial(root, state, urlOf, save) {
   const now = h("p", { class: "now", role: "status" }, "Loading the clips …");
 
   const title = state.practice ? "Practice" : "Listen and choose";
-  root.replaceChildren(
+  const parts = [
     h("h2", { tabindex: "-1" }, title, h("small", {}, ` ${state.number} of ${state.of}`)),
     h("progress", { max: state.of, value: state.number - 1, "aria-label": "Progress" }),
     state.picture ? h("img", { class: "room", src: urlOf(state.picture), alt: "The room" }) : null,
@@ -58,7 +58,8 @@ export function showTrial(root, state, urlOf, save) {
     h("details", {}, h("summary", {}, "Add a comment"), h("label", {}, "Comment, if something was odd: clicks, a cut, noise", comment)),
     lacking, failure, next,
     h("p", { class: "keys" }, "Keys: Space plays and pauses, R A B switch, ← → move, Home begins anew, numbers answer, Enter goes on."),
-  );
+  ];
+  root.replaceChildren(...parts.filter((part) => part !== null));
   root.querySelector("h2").focus();
 
   function listenTo(slot) {
