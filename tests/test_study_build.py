@@ -39,7 +39,7 @@ def folder(tmp_path: Path) -> Path:
     """As `study init` leaves it, with sources."""
     folder = write_template(tmp_path / "mine").parent
     for room in ("room-1", "room-2"):
-        Image.new("RGB", (3000, 2000)).save(folder / f"sources/{room}.jpg", exif=b"Exif\0\0secret")
+        Image.new("RGB", (1500, 1000)).save(folder / f"sources/{room}.jpg", exif=b"Exif\0\0secret")
         for name, seconds in ((room, 1.2), (f"{room}-dry", 1.0)):
             soundfile.write(folder / f"sources/{name}.wav", noise(seconds, 0.1), RATE)
     return folder
