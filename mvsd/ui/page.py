@@ -1,4 +1,4 @@
-"""The whole page: a heading, two tabs, and what happens to the visitor's voice."""
+"""The whole page: a heading, the tabs, and what happens to the visitor's voice."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from mvsd.forms import DEREVERB, MATCH
 from mvsd.session import Studio
 from mvsd.ui.inputs import Wording
 from mvsd.ui.tab import conversion_tab
+from mvsd.ui.take_part import take_part_tab
 
 CACHE_S = (3600, 23 * 3600)  # look every hour for files older than 23 h: none lives longer than a day
 
@@ -57,9 +58,10 @@ def build(studio: Studio) -> gr.Blocks:
     where = "this Space" if os.getenv("SPACE_ID") else "this machine"
     with gr.Blocks(title="MVSD Studio", analytics_enabled=False, delete_cache=CACHE_S) as page:
         gr.HTML(HEADING)
-        with gr.Tabs(overflow_behavior="wrap"):
+        with gr.Tabs(overflow_behavior="wrap") as tabs:
             for words in (MATCH_WORDS, DEREVERB_WORDS):
                 with gr.Tab(words.tab, id=words.task):
                     conversion_tab(studio, words)
+            take_part_tab(page, tabs)
         gr.HTML(PRIVACY.format(where=where))
     return page

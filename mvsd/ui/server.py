@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from pathlib import Path
 
@@ -11,7 +12,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mvsd.gpu import ON_ZERO_GPU
 from mvsd.session import Studio
+from mvsd.study.shelf import Shelf
 from mvsd.ui.page import build
+from mvsd.ui.researcher import add_researcher_routes
+from mvsd.ui.study_routes import add_study_routes
 from mvsd.ui.theme import THEME
 
 HERE = Path(__file__).parent
@@ -44,11 +48,11 @@ class SecurityHeaders:
         await self.app(scope, receive, add if scope["type"] == "http" else send)
 
 
-def launch(studio: Studio, port: int | None = None) -> gr.Blocks:
+def launch(studio: Studio, port: int | None = None, shelf: Shelf = Shelf()) -> gr.Blocks:
     """Serve the page in the background and return it. port: None takes GRADIO_SERVER_PORT, else the first free one."""
     page = build(studio)
     page.queue(max_size=32, api_open=False)
-    page.launch(
+    app, _, _ = page.launch(
         server_port=port,
         prevent_thread_lock=True,
         show_error=False,
@@ -57,22 +61,25 @@ def launch(studio: Studio, port: int | None = None) -> gr.Blocks:
         footer_links=[],
         max_file_size="40mb",
         allowed_paths=[str(studio.examples_folder)],
+        blocked_paths=[str(live.frozen.folder) for live in shelf.running.values()],
         favicon_path=str(HERE / "favicon.svg"),
         pwa=False,
         ssr_mode=False,
         mcp_server=False,
         theme=THEME,
-        css_paths=str(HERE / "style.css"),
+        css_paths=[str(HERE / "style.css"), str(HERE / "study" / "study.css")],
         app_kwargs={"openapi_url": None, "middleware": [Middleware(SecurityHeaders)]},
     )
+    add_study_routes(app, shelf)
+    add_researcher_routes(app, shelf, os.getenv("MVSD_RESEARCHER_HASH", ""))
     return page
 
 
-def serve(studio: Studio) -> None:
+def serve(studio: Studio, shelf: Shelf) -> None:
     """Serve until stopped. Models load behind the page; on ZeroGPU before it, because launching packs them."""
     if ON_ZERO_GPU:
         studio.warm()
-    page = launch(studio)
+    page = launch(studio, shelf=shelf)
     if not ON_ZERO_GPU:
         threading.Thread(target=studio.warm, daemon=True).start()
     page.block_thread()

@@ -1,0 +1,116 @@
+"""One listener's sitting, and the sittings of a study as the journals tell them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from mvsd.study.assignment import Trial, schedule
+from mvsd.study.journal import Row
+from mvsd.study.screening import reason_to_exclude
+from mvsd.study.spec import Study
+
+SESSION_COLUMNS = ("session_id", "t_utc", "event", "data")
+BEGUN, QUESTIONNAIRE, FINISHED, WITHDRAWN = "begun", "questionnaire", "finished", "withdrawn"
+LETTERS = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"  # none that look alike
+CODE_LETTERS = 12  # 60 bits
+
+
+@dataclass
+class Session:
+    """answers: judgements by trial_id. seen: when anything was last heard of the listener."""
+
+    id: str
+    seat: int
+    participant: str
+    code: str
+    language: str
+    browser: str
+    device: str
+    seen: datetime
+    trials: tuple[Trial, ...]
+    answers: dict[str, Row] = field(default_factory=dict)
+    questionnaire: dict[str, str] | None = None
+    finished: bool = False
+
+    @property
+    def open_trials(self) -> list[Trial]:
+        return [trial for trial in self.trials if trial.id not in self.answers]
+
+    def holds_seat(self, study: Study, now: datetime) -> bool:
+        """Finished and valid, or still there."""
+        if self.finished:
+            return not reason_to_exclude(study, list(self.answers.values()))
+        return now - self.seen < timedelta(minutes=study.stop.abandoned_after_min)
+
+
+def assign_seed(study: Study, seat: int, session_id: str) -> str:
+    return f"{study.seed}:{seat}:{session_id}"
+
+
+def new_code() -> str:
+    letters = "".join(secrets.choice(LETTERS) for _ in range(CODE_LETTERS))
+    return "-".join(letters[i : i + 4] for i in range(0, CODE_LETTERS, 4))
+
+
+def digest(token: str) -> str:
+    """What is kept of a token, so that the results folder opens no session."""
+    return hashlib.sha256(token.encode("utf-8", "replace")).hexdigest()
+
+
+def event(session_id: str, now: datetime, name: str, data: dict[str, Any]) -> Row:
+    return {"session_id": session_id, "t_utc": now.isoformat(), "event": name, "data": json.dumps(data)}
+
+
+def withdrawn_ids(events: Iterable[Row]) -> set[str]:
+    return {row["session_id"] for row in events if row["event"] == WITHDRAWN}
+
+
+def session_from(study: Study, seats: tuple[tuple[Trial, ...], ...], begun: Row) -> Session:
+    """The session that a `begun` event began."""
+    data, id = json.loads(begun["data"]), begun["session_id"]
+    given = {key: data[key] for key in ("seat", "participant", "code", "language", "browser", "device")}
+    trials = schedule(study, seats[data["seat"]], assign_seed(study, data["seat"], id))
+    return Session(id=id, seen=datetime.fromisoformat(begun["t_utc"]), trials=trials, **given)
+
+
+def apply(session: Session, row: Row) -> None:
+    """What an event after `begun` changes."""
+    data = json.loads(row["data"])
+    session.seen = max(session.seen, datetime.fromisoformat(row["t_utc"]))
+    if row["event"] == QUESTIONNAIRE:
+        session.questionnaire = data
+    elif row["event"] == FINISHED:
+        session.finished = True
+
+
+def replay(
+    study: Study, seats: tuple[tuple[Trial, ...], ...], events: list[Row], judgements: list[Row]
+) -> tuple[dict[str, Session], dict[str, str]]:
+    """Sessions by id, and ids by the digest of the token that resumes them."""
+    gone = withdrawn_ids(events)
+    sessions: dict[str, Session] = {}
+    resumes: dict[str, str] = {}
+    events = [row for row in events if row["session_id"] not in gone]
+    for row in events:
+        if row["event"] == BEGUN:
+            sessions[row["session_id"]] = session_from(study, seats, row)
+            resumes[json.loads(row["data"])["resume_sha256"]] = row["session_id"]
+    for row in events:
+        if row["event"] != BEGUN and row["session_id"] in sessions:
+            apply(sessions[row["session_id"]], row)
+    for row in judgements:
+        if session := sessions.get(row["session_id"]):
+            session.answers.setdefault(row["trial_id"], row)
+            session.seen = max(session.seen, datetime.fromisoformat(row["t_answer_utc"]))
+    return sessions, resumes
+
+
+def holders(study: Study, sessions: Iterable[Session], now: datetime) -> Counter[int]:
+    return Counter(session.seat for session in sessions if session.holds_seat(study, now))

@@ -1,0 +1,79 @@
+"""The study.yaml that `study init` writes."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from mvsd.errors import UserError
+from mvsd.study.spec import FILE, NAME, study_from
+
+TEMPLATE = """# Files are relative to this folder. `python -m mvsd study check NAME` tells what to mend.
+title: A name that listeners see
+question: Which of the two is most consistent with the room?
+form: preference          # or abx, ccr, mos
+tie: false
+reference: same words     # or other words, none
+seed: 1
+
+consent:
+  version: "1"            # raise it whenever the text changes
+  text: |
+    What listeners do, how long it takes, that they may stop at any time, what is stored.
+  retention: How long answers are kept, and where.
+  ethics: ""
+  contact: ""
+
+questionnaire:
+  - {id: hearing, ask: "How would you describe your hearing?", choices: [normal as far as I know, impaired]}
+
+methods:                  # labels are for tables; listeners never see them
+  ours: {label: MVSD, system: reverberator, settings: {seed: 0}}
+  input: {label: Input, system: source}
+  truth: {label: Real clip, system: files}
+  live: {label: Far too live, system: noise-tail, settings: {t60_s: 4.0, drr_db: -12.0}}
+
+truth: truth              # the method that is the reference itself; right in gold trials
+compare:
+  - [ours, input]
+
+items:                    # at least twenty, if rooms in general are meant
+  - id: room-1
+    dataset: mine
+    picture: sources/room-1.jpg
+    speech: sources/room-1-dry.wav
+    reference: sources/room-1.wav
+  - id: room-2
+    dataset: mine
+    picture: sources/room-2.jpg
+    speech: sources/room-2-dry.wav
+    reference: sources/room-2.wav
+
+trials:
+  per_session: 2          # 30 with thirty items
+  practice: []            # items kept for practice
+  gold:                   # as many too dry as too live, or taste is screened out
+    - {item: room-1, wrong: input, fault: too dry}
+    - {item: room-2, wrong: live, fault: too live}
+  identical: 0
+  repeat: 0
+  per_block: 15
+
+listening: {min_heard_s: 2.0}
+stop: {listeners: 20}     # 15, as in the paper, can show shares of about 65 % and more
+exclusions: {gold_wrong_at_most: 1}
+analysis: {confidence: 0.95, cells: pair}
+"""
+
+
+def write_template(folder: Path) -> Path:
+    """study.yaml and a place for sources in a new folder."""
+    if not re.fullmatch(NAME, folder.name):
+        raise UserError(f"{folder.name} is no name for a study: small letters, digits, - and _ (64 at most).")
+    file = folder / FILE
+    if file.exists():
+        raise UserError(f"{file} is there already. Choose another name.")
+    study_from(TEMPLATE)
+    (folder / "sources").mkdir(parents=True, exist_ok=True)
+    file.write_text(TEMPLATE, encoding="utf-8")
+    return file

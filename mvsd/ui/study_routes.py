@@ -1,0 +1,117 @@
+"""Listening studies over HTTP: what the page of a listener asks for. Beside gradio, whose queue they do not use."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
+
+from mvsd.errors import UserError
+from mvsd.study.live import LiveStudy, NotSavedError, StaleError, UnknownError
+from mvsd.study.media import media_of
+from mvsd.study.shelf import Shelf
+from mvsd.study.spec import words
+
+ASSETS = Path(__file__).parent / "study"
+TYPES = {".js": "text/javascript", ".css": "text/css"}
+LARGEST_BODY = 512 * 1024  # bytes; a long trial's log is some 50 kB
+FAILURES = {StaleError: ("stale", 409), UnknownError: ("unknown", 404), NotSavedError: ("unsaved", 503)}
+PRIVATE = {"Cache-Control": "no-store"}
+PAGE = (ASSETS / "page.html").read_text(encoding="utf-8")
+
+
+def add_study_routes(app: FastAPI, shelf: Shelf) -> None:
+    """To be called once the app answers; gradio then serves what is not under /study/."""
+    posts: dict[str, Callable[[LiveStudy, str, dict[str, Any], Request], Any]] = {
+        "begin": _begin,
+        "state": lambda live, token, body, request: live.state(token),
+        "questionnaire": lambda live, token, body, request: live.answer_questionnaire(token, body),
+        "answer": lambda live, token, body, request: live.answer(token, str(body.get("trial")), body.get("answer")),
+        "withdraw": lambda live, token, body, request: live.withdraw(str(body.get("code"))),
+    }
+
+    async def post(request: Request) -> Response:
+        body = await _body(request)
+        if body is None:
+            return _failure("This is more than an answer can be, or cannot be read.", "user", 413)
+        work = posts.get(request.path_params["what"], _nothing)
+        token = request.headers.get("x-session", "")
+        return await run_in_threadpool(_told, lambda: work(_live(shelf, request), token, body, request))
+
+    def listed(request: Request) -> Response:
+        studies = [{"id": id, "title": words(live.study.title, "")} for id, live in shelf.running.items()]
+        return JSONResponse(studies, headers=PRIVATE)
+
+    def welcome(request: Request) -> Response:
+        return _told(lambda: _live(shelf, request).welcome(request.query_params.get("language", "")))
+
+    def media(request: Request) -> Response:
+        try:
+            live = _live(shelf, request)
+            content, kind = media_of(live.frozen, live.media(request.path_params["token"]))
+        except UnknownError as error:
+            return _failure(str(error), "unknown", 404)
+        return Response(content, media_type=kind, headers=PRIVATE)
+
+    def asset(request: Request) -> Response:
+        file = ASSETS / Path(request.path_params["name"]).name
+        if file.suffix not in TYPES or not file.is_file():
+            return _failure("There is nothing here.", "unknown", 404)
+        return FileResponse(file, media_type=TYPES[file.suffix], headers={"Cache-Control": "no-cache"})
+
+    def page(request: Request) -> Response:
+        return HTMLResponse(PAGE, headers=PRIVATE)
+
+    app.add_route("/study/list", listed)
+    app.add_route("/study/assets/{name}", asset)
+    app.add_route("/study/{study}/", page)
+    app.add_route("/study/{study}/welcome", welcome)
+    app.add_route("/study/{study}/media/{token}", media)
+    app.add_route("/study/{study}/{what}", post, methods=["POST"])
+
+
+def _begin(live: LiveStudy, token: str, body: dict[str, Any], request: Request) -> dict[str, str]:
+    given = [str(body.get(key, "")) for key in ("consent_version", "participant", "language")]
+    return {"token": live.begin(*given, request.headers.get("user-agent", ""))}
+
+
+def _nothing(*_: Any) -> None:
+    raise UnknownError("There is nothing here.")
+
+
+def _live(shelf: Shelf, request: Request) -> LiveStudy:
+    live = shelf.running.get(request.path_params["study"])
+    if live is None:
+        raise UnknownError("This study is not open. Check the link, or ask whoever sent it.")
+    return live
+
+
+def _told(work: Callable[[], Any]) -> Response:
+    try:
+        return JSONResponse(work() or {}, headers=PRIVATE)
+    except UserError as error:
+        return _failure(str(error), *FAILURES.get(type(error), ("user", 422)))
+
+
+def _failure(message: str, kind: str, status: int) -> Response:
+    return JSONResponse({"error": message, "kind": kind}, status, PRIVATE)
+
+
+async def _body(request: Request) -> dict[str, Any] | None:
+    """The JSON object that was sent; None if it is too long or none."""
+    data = b""
+    async for part in request.stream():
+        data += part
+        if len(data) > LARGEST_BODY:
+            return None
+    try:
+        body = json.loads(data or b"{}")
+    except (ValueError, RecursionError):
+        return None
+    return body if isinstance(body, dict) else None

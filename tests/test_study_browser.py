@@ -1,0 +1,137 @@
+"""A listening study as a volunteer takes it: a phone's width, the keyboard alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+from conftest import EchoConverter
+from listeners import ASKER, STUDY, make_study
+from test_browser import PHONE, browser  # noqa: F401
+
+from mvsd.session import Studio
+from mvsd.study.live import LiveStudy
+from mvsd.study.results import judgements
+from mvsd.study.shelf import open_shelf
+from mvsd.ui.server import launch
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, LiveStudy]]:
+    trials = STUDY["trials"] | {"per_session": 2, "per_block": 2, "break_s": 1}
+    studies = make_study(tmp_path_factory.mktemp("studies") / "rooms", trials=trials, listening={"min_heard_s": 0.6})
+    shelf = open_shelf(studies.parent, ASKER)
+    page = launch(Studio(lambda task: EchoConverter(), tmp_path_factory.mktemp("none")), shelf=shelf)
+    yield page.local_url, shelf.running["rooms"]
+    page.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:  # noqa: F811
+    context = browser.new_context(viewport=PHONE, has_touch=True)
+    page = context.new_page()
+    page.set_default_timeout(120_000)
+    yield page
+    context.close()
+
+
+def begin(page: Page) -> None:
+    """Through consent, volume and questionnaire, by keys."""
+    page.get_by_role("heading", name="Rooms").wait_for()
+    tab_to(page, "input[type=checkbox]")
+    page.keyboard.press("Space")
+    tab_to(page, "button.primary")
+    page.keyboard.press("Enter")
+    page.get_by_role("heading", name="Set the volume once").wait_for()
+    tab_to(page, "button:not(.primary)")
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Stop the tone").wait_for()
+    tab_to(page, "button.primary")
+    page.keyboard.press("Enter")
+    page.get_by_role("heading", name="About you").wait_for()
+    tab_to(page, "input[type=radio]")
+    page.keyboard.press("Space")
+    tab_to(page, "button.primary")
+    page.keyboard.press("Enter")
+
+
+def tab_to(page: Page, selector: str) -> None:
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        if page.evaluate("s => document.activeElement.matches('.study ' + s)", selector):
+            return
+    pytest.fail(f"{selector} cannot be reached by Tab")
+
+
+def answer(page: Page, key: str) -> None:
+    page.get_by_text("Ready. Press Play.").wait_for()
+    for clip in "rab":
+        page.keyboard.press(clip)
+        page.wait_for_timeout(800)
+    page.keyboard.press(key)
+    page.get_by_text("Still to hear").wait_for(state="hidden")
+    page.keyboard.press("Enter")
+
+
+def number(page: Page) -> str:
+    return page.locator(".study h2 small").inner_text().strip()
+
+
+def test_a_study_is_taken_by_keyboard_on_a_phone(page: Page, running: tuple[str, LiveStudy]):
+    address, live = running
+    complaints = []
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.goto(f"{address}?study=rooms&participant=%3Cb%3EP1")
+    begin(page)
+    page.get_by_text("1 of 5").wait_for()
+    page.keyboard.press("1")
+    page.keyboard.press("Enter")  # nothing was heard: nothing happens
+    page.get_by_text("Still to hear: Reference, A, B.").wait_for()
+    assert number(page) == "1 of 5"
+    answer(page, "1")
+    page.get_by_text("2 of 5").wait_for()
+    assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
+    page.reload()
+    page.get_by_text("2 of 5").wait_for()
+    for expected in ("2 of 5", "3 of 5"):
+        page.get_by_text(expected).wait_for()
+        answer(page, "2")
+    page.get_by_role("heading", name="A break").wait_for()
+    tab_to(page, "button.primary")
+    page.keyboard.press("Enter")
+    for expected in ("4 of 5", "5 of 5"):
+        page.get_by_text(expected).wait_for()
+        answer(page, "2")
+    page.get_by_role("heading", name="Thank you").wait_for()
+    code = page.locator(".code").inner_text()
+    assert [session.code for session in live.sessions()] == [code]
+    rows = judgements(live.study, live.results)
+    assert [row["response"] for row in rows] == ["left"] + ["right"] * 4
+    assert {row["input"] for row in rows} == {"key"}
+    assert {row["participant_id"] for row in rows} == {"<b>P1"}
+    assert all(float(row["heard_s_ref"]) >= 0.6 for row in rows)
+    assert complaints == []
+
+
+def test_an_unsaved_answer_is_told_and_can_be_sent_again(page: Page, running: tuple[str, LiveStudy]):
+    address, live = running
+    complaints = []
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.goto(f"{address}study/rooms/")
+    begin(page)
+    before = len(judgements(live.study, live.results))
+    page.context.route("**/answer", lambda route: route.abort())
+    answer(page, "1")
+    page.get_by_text("Not saved: there is no connection.").wait_for()
+    assert number(page) == "1 of 5"
+    page.context.unroute("**/answer")
+    page.locator(".study button.primary").dblclick()
+    page.get_by_text("2 of 5").wait_for()
+    assert len(judgements(live.study, live.results)) == before + 1
+    assert complaints == []
