@@ -129,6 +129,17 @@ def pack(
     print(", ".join(f"{name} {value:.4g}" for name, value in made.items()))
 
 
+@data_app.command()
+def check(
+    folder: Annotated[Path, typer.Argument(help="SoundSpaces-Speech, Acoustic AVSpeech, LibriSpeech or plain folder.")],
+    quick: Annotated[bool, typer.Option(help="Go by the names of the files; open none.")] = False,
+) -> None:
+    """Say what a data set holds, what it lacks and what would be skipped."""
+    from mvsd.data.check import check_folder, describe
+
+    print(describe(check_folder(folder, not quick, Bar("clip"))))
+
+
 @app.command()
 def train(
     recipe: Annotated[str, typer.Argument(help="Recipe, a stage of it as recipe:stage.")],
