@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from mvsd.cli_statistics import statistics_app
 from mvsd.conversion import Settings
 from mvsd.errors import UserError
 
@@ -18,6 +19,9 @@ app = typer.Typer(
 )
 data_app = typer.Typer(no_args_is_help=True, help="Training data.")
 app.add_typer(data_app, name="data")
+study_app = typer.Typer(no_args_is_help=True, help="Listening studies.")
+study_app.add_typer(statistics_app)
+app.add_typer(study_app, name="study")
 
 Speech = Annotated[Path, typer.Option(help="Recording: 0.3 to 60 s, any rate, WAV, FLAC, MP3 or OGG.")]
 Out = Annotated[Path, typer.Option(help="WAV file to write.")]
