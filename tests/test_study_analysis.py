@@ -11,7 +11,7 @@ from mvsd.cli import main
 from mvsd.errors import UserError
 from mvsd.study.analysis import analyse, analyse_results, remake_tables, summary
 from mvsd.study.answers import read_results, valid_sessions
-from mvsd.study.answers import test_answers as answers_of
+from mvsd.study.answers import tidy_answers as answers_of
 from mvsd.study.paper_table import paper_table
 from mvsd.study.shares import share_table
 from mvsd.study.simulate_answers import Design, World
@@ -60,6 +60,7 @@ def test_sittings_of_one_participant_are_one_listener(table):
     known = table.assign(participant_id=np.where(table["session_id"].isin(["s0", "s1"]), "anna", ""))
     known["trial_id"] += known["session_id"]
     assert headline(known)["listeners"] == 11
+    assert set(answers_of(known, study())["listener"]) == {f"L{i}" for i in range(1, 12)}  # nobody's own id
 
 
 def test_sessions_are_valid_when_finished_and_not_excluded(table):

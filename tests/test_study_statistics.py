@@ -6,7 +6,7 @@ import pytest
 from answered import results, study
 
 from mvsd.study.agreement import krippendorff_alpha
-from mvsd.study.answers import test_answers as answers_of
+from mvsd.study.answers import tidy_answers as answers_of
 from mvsd.study.bootstrap import resampled_sums
 from mvsd.study.bradley_terry import bradley_terry, strengths
 from mvsd.study.holm import holm
@@ -117,7 +117,7 @@ def test_the_bootstrap_is_the_mean_with_at_least_the_spread_of_both_ways():
 def test_a_listener_who_always_takes_the_left_counts_50_percent():
     world = World(0.65, 0, 0, always_left=1)
     answers = answers_of(results(Design(8, 30), world), study(30))
-    lefty = answers[answers["listener"] == "s0"]
+    lefty = answers[answers["listener"] == "L1"]
     assert lefty["value"].mean() == 0.5
     unbalanced = lefty[lefty["is_left"] | (lefty["item"] == "i1")]
     assert unbalanced["value"].mean() > 0.9

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mvsd.study.answers import EVERYBODY, SCREENED, decided, of_group, read_results, test_answers, valid_sessions
+from mvsd.study.answers import EVERYBODY, SCREENED, decided, of_group, read_results, tidy_answers, valid_sessions
 from mvsd.study.bradley_terry import bradley_terry
 from mvsd.study.figures import interval_figure, spread_figure
 from mvsd.study.mixed_model import mixed_model, r_line
@@ -33,30 +33,34 @@ def remake_tables(folder: Path, out: Path | None = None) -> list[Path]:
 def write_analysis(results: pd.DataFrame, study: Study, out: Path) -> list[Path]:
     """results: the columns of columns.py. Returns the files: tables as CSV, paper and summary as Markdown, PNGs."""
     tables = analyse_results(results, study)
-    out.mkdir(parents=True, exist_ok=True)
-    for name, table in tables.items():
-        replace_file(out / f"{name}.csv", table.round(DIGITS).to_csv(index=False))
-    replace_file(out / "summary.md", summary(tables, study, valid_sessions(results, study)))
+    texts = {f"{name}.csv": table.round(DIGITS).to_csv(index=False) for name, table in tables.items()}
+    texts["summary.md"] = summary(tables, study, valid_sessions(results, study))
     if study.form in CHOICES:
-        replace_file(out / "paper_table.md", paper_table(tables["shares"], study))
-        replace_file(out / "model.R", "\n".join(r_line(*pair) for pair in study.pairs) + "\n")
+        texts["paper_table.md"] = paper_table(tables["shares"], study)
+        texts["model.R"] = "\n".join(r_line(*pair) for pair in study.pairs) + "\n"
+    for name, text in texts.items():
+        replace_file(out / name, text)
+    return [out / name for name in texts] + (_draw(tables, study, out) if len(tables["answers"]) else [])
+
+
+def _draw(tables: dict[str, pd.DataFrame], study: Study, out: Path) -> list[Path]:
     main, mean = ("shares", "share") if study.form in CHOICES else ("scores", "mean")
-    if len(tables["answers"]):
-        interval_figure(tables[main], mean, study, out / "intervals.png")
-        spread_figure(tables["listeners"], "listener", study, out / "listeners.png")
-        spread_figure(tables["items"], "item", study, out / "items.png")
-    return sorted(path for path in out.iterdir() if not path.name.startswith("."))
+    interval_figure(tables[main], mean, study, out / "intervals.png")
+    for by in ("listener", "item"):
+        spread_figure(tables[f"{by}s"], by, study, out / f"{by}s.png")
+    return [out / name for name in ("intervals.png", "listeners.png", "items.png")]
 
 
 def analyse_results(results: pd.DataFrame, study: Study) -> dict[str, pd.DataFrame]:
     """Every table by name; p-values only once the planned number of valid listeners is reached."""
     is_final = valid_sessions(results, study) >= study.stop.listeners
-    return analyse(test_answers(results, study), study, is_final)
+    return analyse(tidy_answers(results, study), study, is_final)
 
 
 def analyse(answers: pd.DataFrame, study: Study, is_final: bool) -> dict[str, pd.DataFrame]:
-    """Every table by name. answers: as test_answers gives them. is_final: p-values may be shown."""
-    tables = {"answers": answers}
+    """Every table by name. answers: as tidy_answers gives them. is_final: p-values may be shown."""
+    flags = ["is_left", "is_tie", "screened"]
+    tables = {"answers": answers.astype(dict.fromkeys(flags, int))}  # numbers, for R
     if study.form in CHOICES:
         tables["shares"] = share_table(answers, study, is_final)
         tables["models"] = model_table(answers)

@@ -37,19 +37,22 @@ def read_results(path: Path) -> pd.DataFrame:
         raise UserError(f"{path} is no table we can read ({error}). Make it anew from the journals.") from error
 
 
-def test_answers(results: pd.DataFrame, study: Study) -> pd.DataFrame:
+def tidy_answers(results: pd.DataFrame, study: Study) -> pd.DataFrame:
     """Answers to test trials: listener, item, dataset, first, second, is_left, is_tie, value, screened.
 
-    value: preference 1 for the first method, 0 for the second; abx 1 where right; ccr -3 to 3, above 0 where the first
-    is better; mos 1 to 5; NaN for a tie. is_left: the first method, in abx the X, was on the left.
+    listener: L1, L2 ... in order of appearance, so that tables made from these carry nobody's id; sittings of one
+    participant are one listener. value: preference 1 for the first method, 0 for the second; abx 1 where right; ccr -3
+    to 3, above 0 where the first is better; mos 1 to 5; NaN for a tie. is_left: the first method, in abx the X, was on
+    the left.
     """
     _check(results)
-    rows = results[results["trial_kind"] == TEST].reset_index(drop=True).fillna("").astype(str)
-    named = rows["participant_id"].where(rows["participant_id"] != "", rows["session_id"])
+    rows = results[results["trial_kind"] == TEST].reset_index(drop=True).astype(object)
+    rows = rows.where(rows.notna(), "").astype(str)
+    person = rows["participant_id"].where(rows["participant_id"] != "", rows["session_id"])
     turned = _turned(rows, study)
     return pd.DataFrame(
         {
-            "listener": named,
+            "listener": [f"L{number + 1}" for number in pd.factorize(person)[0]],
             "item": rows["item_id"],
             "dataset": rows["dataset"],
             "first": turned["first"],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from mvsd.study.bootstrap import DRAWS, draw_weights, interval
+from mvsd.study.bootstrap import DRAWS, interval, resampled_sums
 
 PRIOR_WINS = 0.5  # on each side of every pair that was compared: keeps a method that never won on the scale
 ROUNDS, TOLERANCE = 500, 1e-6
@@ -40,18 +40,15 @@ def bradley_terry(
     largest group are left out: they have no place on its scale.
     """
     methods = _joined(answers)
-    answers = answers[answers["winner"].isin(methods)]
-    listeners, items = pd.factorize(answers["listener"])[0], pd.factorize(answers["item"])[0]
+    if not methods:
+        return pd.DataFrame(columns=["method", "log_strength", "low", "high", "wins", "answers"])
+    answers, size = answers[answers["winner"].isin(methods)], len(methods)
     winner, loser = (pd.Index(methods).get_indexer(answers[side]) for side in ("winner", "loser"))
-    weights = (
-        draw_weights(rng, listeners.max(initial=0) + 1, draws)[:, listeners]
-        * draw_weights(rng, items.max(initial=0) + 1, draws)[:, items]
-    )
-    size = len(methods)
-    drawn = np.zeros((draws, size * size))
-    for pair in np.unique(winner * size + loser):
-        drawn[:, pair] = weights[:, winner * size + loser == pair].sum(1)
-    wins = np.bincount(winner * size + loser, minlength=size * size).reshape(size, size).astype(float)
+    listeners, items = pd.factorize(answers["listener"])[0], pd.factorize(answers["item"])[0]
+    grids = np.zeros((size * size, listeners.max() + 1, items.max() + 1))
+    np.add.at(grids, (winner * size + loser, listeners, items), 1)
+    wins = grids.sum((1, 2)).reshape(size, size)
+    drawn = np.stack(resampled_sums(list(grids), rng, draws), axis=1)
     log_strength, spread = strengths(wins), strengths(drawn.reshape(draws, size, size))
     limits = np.array([interval(spread[:, i], confidence) for i in range(size)]).reshape(size, 2)
     table = pd.DataFrame({"method": methods, "log_strength": log_strength, "low": limits[:, 0], "high": limits[:, 1]})

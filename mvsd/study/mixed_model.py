@@ -6,14 +6,15 @@ come from two_way.py, and whoever wants them from the model runs R_LINE.
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 R_LINE = (
-    'answers <- read.csv("answers.csv"); summary(lme4::glmer(value ~ 1 + side + (1 | listener) + (1 | item), '
-    "family = binomial, data = subset(answers, first == {first!r} & second == {second!r})))"
+    'answers <- read.csv("answers.csv"); summary(lme4::glmer(value ~ 1 + I(is_left - 0.5) + (1 | listener) + '
+    "(1 | item), family = binomial, data = subset(answers, first == {first!r} & second == {second!r})))"
 )
 
 
@@ -28,12 +29,13 @@ class MixedModel:
 
 
 def mixed_model(answers: pd.DataFrame) -> MixedModel | None:
-    """choice ~ 1 + side + (1 | listener) + (1 | item), by variational Bayes; None where it finds no solution.
+    """value ~ 1 + side + (1 | listener) + (1 | item), by variational Bayes; None where it finds no solution.
 
     answers: decided ones of a pair, with listener, item, value (1: the first method) and is_left.
     """
     from scipy import sparse
     from statsmodels.genmod.bayes_mixed_glm import BinomialBayesMixedGLM
+    from statsmodels.tools.sm_exceptions import ConvergenceWarning
 
     groups = [pd.factorize(answers[name])[0] for name in ("listener", "item")]
     sizes = [group.max(initial=0) + 1 for group in groups]
@@ -43,7 +45,9 @@ def mixed_model(answers: pd.DataFrame) -> MixedModel | None:
     ident = np.repeat([0, 1], sizes)
     model = BinomialBayesMixedGLM(answers["value"].to_numpy(float), fixed, sparse.hstack(members).tocsr(), ident)
     count = 2 + 2 + sum(sizes)
-    fit = model.fit_vb(mean=np.zeros(count), sd=np.full(count, 0.5))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        fit = model.fit_vb(mean=np.zeros(count), sd=np.full(count, 0.5))
     if not fit.optim_retvals.success:
         return None
     preference, side = fit.fe_mean
