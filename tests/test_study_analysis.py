@@ -91,7 +91,8 @@ def test_the_paper_table_gives_both_shares_and_the_interval(table):
     plan = study(analysis={"cells": "pair and dataset"})
     shares = share_table(answers_of(table, plan), plan, is_final=True)
     told, row = paper_table(shares, plan), shares.iloc[0]
-    assert "| Method / rival | real | sim |" in told
+    assert "| Rival / method | real | sim |" in told
+    assert "| Input / Ours |" in told
     assert f"{100 - 100 * row.share:.1f} % / {100 * row.share:.1f} % ({100 * row.low:.1f} to" in told
 
 

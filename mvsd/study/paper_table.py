@@ -19,7 +19,7 @@ def paper_table(shares: pd.DataFrame, study: Study) -> str:
             blocks.append(f"**{title}**\n\n{_block(rows, study)}")
     level = f"{100 * study.analysis.confidence:g} %"
     foot = (
-        f"X % / Y %: X % of answers prefer the rival, Y % the first-named method; in brackets the {level} interval of "
+        f"X % / Y %: X % of answers prefer the rival, Y % the method; in brackets the {level} interval of "
         "Y, over listeners and items. Ties are left out."
     )
     return "\n\n".join([*blocks, foot]) + "\n"
@@ -27,10 +27,10 @@ def paper_table(shares: pd.DataFrame, study: Study) -> str:
 
 def _block(rows: pd.DataFrame, study: Study) -> str:
     datasets = list(dict.fromkeys(rows["dataset"]))
-    lines = ["| Method / rival | " + " | ".join(datasets) + " |", "|---" * (len(datasets) + 1) + "|"]
+    lines = ["| Rival / method | " + " | ".join(datasets) + " |", "|---" * (len(datasets) + 1) + "|"]
     for (first, second), group in rows.groupby(["first", "second"], sort=False):
         entries = {row.dataset: _entry(row) for row in group.itertuples()}
-        name = f"{label(first, study)} / {label(second, study)}"
+        name = f"{label(second, study)} / {label(first, study)}"
         lines.append(f"| {name} | " + " | ".join(entries.get(dataset, NOTHING) for dataset in datasets) + " |")
     return "\n".join(lines)
 

@@ -63,7 +63,7 @@ def two_way_share(grid: Grid, confidence: float = 0.95) -> TwoWay:
 
     Their worth is share * (1 - share) / variance; where all agree and no variance shows, the number of listeners or of
     items, whichever is less. Near 0 and 1 this covers better than the plain t interval (at a true 95 % with SDs of 1:
-    94 to 95 % of intervals hold it, not 91), and elsewhere alike.
+    94 % of intervals hold it, not 91), and elsewhere alike.
     """
     mean, variance, clusters = grid.mean, _variance(grid), _clusters(grid)
     worth = np.where(variance > 0, _share(mean * (1 - mean), variance), clusters)
