@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from mvsd.cli_statistics import statistics_app
 from mvsd.conversion import Settings
 from mvsd.errors import UserError
 
@@ -19,6 +20,7 @@ app = typer.Typer(
 data_app = typer.Typer(no_args_is_help=True, help="Training data.")
 app.add_typer(data_app, name="data")
 study_app = typer.Typer(no_args_is_help=True, help="Listening studies.")
+study_app.add_typer(statistics_app)
 app.add_typer(study_app, name="study")
 
 Speech = Annotated[Path, typer.Option(help="Recording: 0.3 to 60 s, any rate, WAV, FLAC, MP3 or OGG.")]
@@ -135,6 +137,17 @@ def pack(
     print(", ".join(f"{name} {value:.4g}" for name, value in made.items()))
 
 
+@data_app.command("check")
+def check_data(
+    folder: Annotated[Path, typer.Argument(help="SoundSpaces-Speech, Acoustic AVSpeech, LibriSpeech or plain folder.")],
+    quick: Annotated[bool, typer.Option(help="Go by the names of the files; open none.")] = False,
+) -> None:
+    """Say what a data set holds, what it lacks and what would be skipped."""
+    from mvsd.data.check import check_folder, describe
+
+    print(describe(check_folder(folder, not quick, Bar("clip"))))
+
+
 @app.command()
 def train(
     recipe: Annotated[str, typer.Argument(help="Recipe, a stage of it as recipe:stage.")],
@@ -202,8 +215,8 @@ def init(name: Name, studies: Studies = STUDIES) -> None:
     print(write_template(studies / name))
 
 
-@study_app.command()
-def check(name: Name, studies: Studies = STUDIES) -> None:
+@study_app.command("check")
+def check_study(name: Name, studies: Studies = STUDIES) -> None:
     """Say what is wrong with study.yaml and the sources it names, or how far the study has come."""
     from mvsd.study.checks import told
 
