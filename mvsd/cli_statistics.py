@@ -1,4 +1,4 @@
-"""`study power` and `study analyse`: what a design can show, and what a study has shown."""
+"""`study power`, `simulate` and `analyse`: what a design can show, would show and has shown."""
 
 from __future__ import annotations
 
@@ -38,6 +38,27 @@ def power(
             f"{case.mean:.4f},{case.half_width:.4f},{case.found:.4f},{case.covered:.4f}",
             flush=True,
         )
+
+
+@statistics_app.command()
+def simulate(
+    study: Annotated[Path, typer.Argument(help="Folder of a frozen study.")],
+    out: Annotated[Path, typer.Option(help="New folder for the simulated answers and their analysis.")],
+    listeners: Annotated[int, typer.Option(min=1, help="Listeners, all at once.")] = 20,
+    share: Annotated[float, typer.Option(min=0.01, max=0.99, help="True preference for a pair's first method.")] = 0.65,
+    listener_sd: Annotated[float, typer.Option(min=0, help="How much listeners differ, on the logit.")] = 0.5,
+    item_sd: Annotated[float, typer.Option(min=0, help="How much items differ, on the logit.")] = 0.5,
+    always_left: Annotated[int, typer.Option(min=0, help="Listeners who take the left whatever they hear.")] = 0,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same listeners.")] = 0,
+) -> None:
+    """Let synthetic listeners take part over real HTTP, and analyse what they answered."""
+    from mvsd.study.simulate_answers import World
+    from mvsd.ui import simulated
+
+    world = World(share, listener_sd, item_sd, always_left=always_left)
+    files = simulated.simulate(study, out, world, listeners, seed)
+    print((out / "analysis" / "summary.md").read_text(encoding="utf-8"))
+    print("\n".join(str(path) for path in files))
 
 
 @statistics_app.command()

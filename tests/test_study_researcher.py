@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import shutil
-from collections.abc import Iterator
+import zipfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -109,6 +110,23 @@ def test_downloads_are_whole_and_disarmed(client: TestClient):
     assert len(results) == 7
     assert client.get("/researcher/rooms/results.json").json()["columns"]["rt_s"]["kind"] == "number"
     assert client.get("/researcher/rooms/study.yaml").status_code == 404
+
+
+def test_the_analysis_is_to_be_had_once_the_planned_number_is_reached(client: TestClient, tmp_path: Path):
+    assert sign_in(client).get("/researcher/rooms/analysis.zip").status_code == 404
+    clock = Clock()
+    complete = open_live(make_study(tmp_path / "rooms", stop={"listeners": 2}), clock)
+    for _ in range(2):
+        Listener(complete, clock, prefers_the_truth(complete)).finish()
+    with zipfile.ZipFile(io.BytesIO(researcher.analysed(complete))) as packed:
+        assert {"shares.csv", "summary.md", "intervals.png"} <= set(packed.namelist())
+        assert "PRELIMINARY" not in packed.read("summary.md").decode()
+    assert "analysis.zip" in researcher._study(complete)
+
+
+def prefers_the_truth(live: LiveStudy) -> Callable[[dict], str]:
+    """Passes the gold trials."""
+    return lambda state: "right" if live.behind(state["trial"]).right == live.study.truth else "left"
 
 
 def test_quality_counts_cells_and_sides_but_no_preferences(live: LiveStudy):

@@ -200,6 +200,11 @@ class LiveStudy:
             journal.erase(self.results, SESSIONS, "session_id", session.id)
             self._save(SESSIONS, event(session.id, self._clock(), WITHDRAWN, {}))  # the one before is erased too
 
+    def behind(self, trial_token: str) -> Trial:
+        """The trial behind a token that is being shown: for simulated listeners on the server's own side alone."""
+        with self._lock:
+            return next(shown.trial for token, shown in self._shown.values() if token == trial_token)
+
     def sessions(self) -> list[Session]:
         with self._lock:
             return list(self._sessions.values())

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import secrets
+import tempfile
 import threading
 import time
+import zipfile
 from collections.abc import Callable
 from html import escape
+from pathlib import Path
 from urllib.parse import parse_qs
 
 from fastapi import FastAPI
@@ -19,7 +23,7 @@ from mvsd.study.journal import Row
 from mvsd.study.live import LiveStudy
 from mvsd.study.password import matches
 from mvsd.study.quality import by_cell, by_session, progress
-from mvsd.study.results import download, participants
+from mvsd.study.results import download, participants, write_results
 from mvsd.study.shelf import Shelf
 from mvsd.study.spec import words
 from mvsd.study.table_files import dictionary_json
@@ -28,6 +32,11 @@ HOME, COOKIE = "/researcher/studies", "mvsd_researcher"
 SIGNED_IN_S = 12 * 3600
 WAIT_S = 2.0  # after a wrong password, for everybody: guesses come one at a time
 LONGEST_FORM = 4096  # bytes
+KINDS = {
+    ".csv": "text/csv; charset=utf-8",
+    ".json": "application/json; charset=utf-8",
+    ".zip": "application/zip",
+}
 PRIVATE = {"Cache-Control": "no-store"}
 FRAME = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Researchers</title>
 <meta name="viewport" content="width=device-width,initial-scale=1"><meta name="robots" content="noindex"><style>
@@ -102,23 +111,36 @@ def add_researcher_routes(app: FastAPI, shelf: Shelf, stored: str) -> None:
         if make is None:
             return _page("<p>There is nothing here.</p>", 404)
         name = f"{request.path_params['study']}-{request.path_params['name']}"
-        kind = "text/csv" if name.endswith(".csv") else "application/json"
         shown = PRIVATE | {"Content-Disposition": f'attachment; filename="{name}"'}
-        return Response(make(), media_type=f"{kind}; charset=utf-8", headers=shown)
+        return Response(make(), media_type=KINDS[Path(name).suffix], headers=shown)
 
     app.add_route(HOME, guarded(studies))
     app.add_route("/researcher/login", login, methods=["POST"])
     app.add_route("/researcher/{study}/{name}", guarded(table))
 
 
-def _files(live: LiveStudy) -> dict[str, Callable[[], str]]:
+def _files(live: LiveStudy) -> dict[str, Callable[[], str | bytes]]:
     people = lambda: participants(live.study, live.results)[1]  # noqa: E731
-    return {
+    is_complete = progress(live.study, live.sessions()).is_complete
+    return ({"analysis.zip": lambda: analysed(live)} if is_complete else {}) | {
         "results.csv": lambda: download(live.study, live.results, "results"),
         "results.json": lambda: dictionary_json(DICTIONARY),
         "participants.csv": lambda: download(live.study, live.results, "participants"),
         "participants.json": lambda: dictionary_json(people()),
     }
+
+
+def analysed(live: LiveStudy) -> bytes:
+    """Every table and figure of the answers so far, as a ZIP."""
+    from mvsd.study.analysis import write_analysis  # loads statsmodels and matplotlib
+    from mvsd.study.answers import read_results
+
+    packed = io.BytesIO()
+    results = read_results(write_results(live.study, live.results))
+    with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as file:
+        for path in write_analysis(results, live.study, Path(folder)):
+            file.write(path, path.name)
+    return packed.getvalue()
 
 
 def _study(live: LiveStudy) -> str:
