@@ -27,7 +27,7 @@ Speech = Annotated[Path, typer.Option(help="Recording: 0.3 to 60 s, any rate, WA
 Out = Annotated[Path, typer.Option(help="WAV file to write.")]
 Distance = Annotated[float | None, typer.Option(help="Talker to listener in metres; unknown if not given.")]
 T60 = Annotated[float | None, typer.Option(help="Reverberation time of the room in seconds, if known.")]
-Steps = Annotated[int, typer.Option(help="Network evaluations.")]
+Steps = Annotated[int | None, typer.Option(help="Network evaluations; what measures best if not given.")]
 Sampler = Annotated[str, typer.Option(help="dpm++, ddim or ddpm.")]
 Seed = Annotated[int, typer.Option(help="The same seed gives the same sound.")]
 Name = Annotated[str, typer.Argument(help="Folder in studies/.")]
@@ -69,7 +69,7 @@ def _convert(kind: str, speech: Path, image: Path | None, out: Path, settings, w
     lowered = f", lowered by {-made.gain_db:.1f} dB so as not to clip" if made.gain_db < -0.05 else ""
     print(
         f"{out}: {len(made.audio) / made.sample_rate:.2f} s by {made.system} ({made.checkpoint_sha256[:12]}), "
-        f"{settings.steps} steps of {settings.sampler}, seed {settings.seed}, {made.seconds:.2f} s of work on "
+        f"{made.settings.steps} steps of {settings.sampler}, seed {settings.seed}, {made.seconds:.2f} s of work on "
         f"{made.device}, real-time factor {made.real_time_factor:.3f}{read}{lowered}"
     )
 

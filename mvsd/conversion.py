@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from mvsd.clip import Clip
 
+USUAL_STEPS = {"match": 2, "dereverb": 1}  # what measures best with the shipped weights
 OnStep = Callable[[int, int], None]  # (steps done, steps in all)
 
 
@@ -18,12 +19,16 @@ OnStep = Callable[[int, int], None]  # (steps done, steps in all)
 class Settings:
     """How to convert. None means unknown: the converter then takes it from the picture, or from what is usual."""
 
-    steps: int = 1  # network evaluations; the shipped weights are nearest after one, more leave more to chance
+    steps: int | None = None  # network evaluations; None: USUAL_STEPS of the task
     sampler: str = "dpm++"  # a key of mvsd.diffusion.SAMPLERS
     seed: int = 0
     distance_m: float | None = None  # talker to listener
     t60_s: float | None = None  # the room in numbers instead of, or besides, a picture
     drr_db: float | None = None
+
+    def for_task(self, task: str) -> Settings:
+        """With the task's usual number of steps where none was asked for."""
+        return self if self.steps is not None else replace(self, steps=USUAL_STEPS[task])
 
 
 @dataclass(frozen=True)

@@ -77,6 +77,7 @@ class MvsdConverter:
 
         Raises UserError for settings out of range or a clip that lacks what is needed.
         """
+        settings = settings.for_task(self.task)
         _check(settings)
         if "image" in self.needs and clip.image is None and settings.t60_s is None:
             raise UserError(f"The {self.name} needs a picture of the room. Add one, or give the room's T60.")

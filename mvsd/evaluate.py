@@ -125,7 +125,7 @@ class Case:
 def _row(case: Case, task: str, plan: Plan) -> Row:
     view, settings = case.view, plan.settings
     row: Row = {"clip": view["stem"], "room": view["room"], "task": task, "condition": case.condition, "status": "ok"}
-    row |= {"steps": settings.steps, "sampler": settings.sampler, "seed": settings.seed}
+    row |= {"steps": settings.for_task(task).steps, "sampler": settings.sampler, "seed": settings.seed}
     try:
         return row | measure(case, task, plan)
     except (UserError, OSError) as error:

@@ -36,7 +36,7 @@ def checked(form: Form, samplers: tuple[str, ...]) -> Settings:
     if form.sampler not in samplers:
         raise UserError(f"There is no such sampler; choose one of {', '.join(samplers)}.")
     return Settings(
-        steps=int(_number(form.steps, "Steps", 1, MOST_STEPS)),
+        steps=None if form.steps is None else int(_number(form.steps, "Steps", 1, MOST_STEPS)),
         sampler=form.sampler,
         seed=new_seed() if form.new_seed else int(_number(form.seed, "The seed", 0, LARGEST_SEED)),
         distance_m=_optional(form.distance_m, "The talker's distance in metres", 0.2, 50),

@@ -93,7 +93,7 @@ class Studio:
 
         Raises UserError for anything the visitor can mend, before any model runs.
         """
-        settings = checked(form, self.samplers)
+        settings = checked(form, self.samplers).for_task(task)
         clip = self._open(task, form, settings)
         pictures, begun = None, time.monotonic()
         yield Forming("Getting ready")

@@ -115,7 +115,6 @@ def test_matching_needs_a_photo_or_a_t60(studio: Studio, form: Form):
         ("steps", 0),
         ("steps", "many"),
         ("steps", float("nan")),
-        ("steps", None),
         ("sampler", "euler"),
         ("seed", -1),
         ("seed", LARGEST_SEED + 1),

@@ -9,7 +9,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from mvsd.audio import log_mel
-from mvsd.conversion import Settings
+from mvsd.conversion import USUAL_STEPS
 from mvsd.data.pack import Pack, RoomView
 from mvsd.data.pairs import PairMaker, Pairs, Taste
 from mvsd.denoiser import Denoiser, DenoiserConfig
@@ -140,10 +140,10 @@ def judged(model: Denoiser, check: PairMaker, features: SceneFeatures | None, wi
         other = torch.arange(windows).roll(windows // 2)
         swapped = full.each(lambda part: part[other])
         conditions |= {"picture": full.keep(every, none), "other_picture": swapped.keep(every, none)}
-    recent = source[..., -target.shape[-1] :]
+    recent, steps = source[..., -target.shape[-1] :], USUAL_STEPS[config.task]
     row = {"input_db": _error_db(recent, target, config.past_frames)}
     for name, condition in conditions.items():
-        estimate = sample_windows(model, source, condition, Settings.steps, generator.manual_seed(2), check.before)
+        estimate = sample_windows(model, source, condition, steps, generator.manual_seed(2), check.before)
         row[f"{name}_db"] = _error_db(estimate, target, config.past_frames)
         row[f"{name}_detail"] = detail_ratio(estimate, target)
         row[f"{name}_moved_db"] = _error_db(estimate, recent, config.past_frames)

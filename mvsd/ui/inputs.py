@@ -7,7 +7,7 @@ from typing import Any
 
 import gradio as gr
 
-from mvsd.conversion import Settings
+from mvsd.conversion import USUAL_STEPS, Settings
 from mvsd.forms import LARGEST_SEED, MOST_STEPS, Form
 from mvsd.ui.theme import WAVEFORM
 
@@ -99,7 +99,7 @@ def advanced(words: Wording, samplers: tuple[str, ...], fields: dict[str, gr.com
     """Adds the settings to fields; returns the button that draws a seed."""
     usual = Settings()
     fields["steps"] = gr.Slider(
-        1, MOST_STEPS, usual.steps, step=1, label="Steps", info="More steps add detail and time."
+        1, MOST_STEPS, USUAL_STEPS[words.task], step=1, label="Steps", info="More steps add detail and time."
     )
     fields["sampler"] = gr.Radio(list(samplers), value=samplers[0], label="Sampler")
     with gr.Row():
