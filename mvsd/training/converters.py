@@ -19,7 +19,7 @@ from mvsd.unet import Condition
 
 EDGE = 2  # frames of margin that PairMaker leaves on each side
 LONG_PAST = 192  # frames (3.07 s) of source ahead of a window that Polack's model hears
-FIT_STEPS, FIT_BATCH = 60, 8
+FIT_BATCH = 8
 FILES = {"match": "reverberator.safetensors", "dereverb": "dereverberator.safetensors"}
 
 
@@ -88,6 +88,7 @@ class ConverterTask:
         hints: Hints = Hints(),
         init: Path | None = None,
         seed: int = 0,
+        fit_steps: int = 60,
     ):
         torch.manual_seed(seed)  # initial weights
         self.model = Denoiser.from_pretrained(init).train() if init else Denoiser(config)
@@ -99,7 +100,7 @@ class ConverterTask:
         quiet = Taste(measured=0.0, spoilt=0.0, shown=1.0)
         self.check = PairMaker(pack, frames, True, quiet, before, shown)
         if self.config.centre == "rung" and not init:
-            fit_room(self.model, self.pairs, seed)
+            fit_room(self.model, self.pairs, seed, fit_steps)
 
     def draw(self, generator: Generator) -> tuple[Tensor, Tensor, Condition]:
         """Target and source mels and what is told of the rooms."""
@@ -171,7 +172,7 @@ def sample_windows(
     return model.decode(x, seen).clamp(min=-11.513).cpu()
 
 
-def fit_room(model: Denoiser, pairs: PairMaker, seed: int, steps: int = FIT_STEPS) -> None:
+def fit_room(model: Denoiser, pairs: PairMaker, seed: int, steps: int) -> None:
     """Set what Polack's model takes for granted: usual rooms, and how a band's T60 and DRR differ from the room's."""
     rooms = numbers_of([view for views in pairs.simulated for view in views])
     model.usual.copy_(rooms.nanmean(0))

@@ -48,6 +48,7 @@ class Recipe:
     scene_lr: float = 1e-3
     image_size: int = 112
     vocoder_width: int = 384
+    fit_steps: int = 60  # of Polack's model to the training rooms
     workers: int = 0  # processes that draw batches
     mutual_lr: float = 2e-4
     shares: tuple[float, ...] = (0.25, 0.22, 0.22, 0.15, 0.16)  # of the clock, a stage
@@ -66,7 +67,15 @@ RECIPES = {
         workers=12,
     ),
     "tiny": Recipe(
-        1, (16, 32, 32), (16, 32, 32), batch=2, scene_batch=2, vocoder_batch=4, vocoder_width=32, image_size=64
+        1,
+        (16, 32, 32),
+        (16, 32, 32),
+        batch=2,
+        scene_batch=2,
+        vocoder_batch=4,
+        vocoder_width=32,
+        image_size=64,
+        fit_steps=2,
     ),
 }
 STARTS = {"match": {"centre": "rung", "seen": 2, "spread": 1.0}, "dereverb": {}}  # what each converter's change is from
@@ -167,7 +176,9 @@ def _task(stage: str, order: Order, data: Pack) -> Task:
         return together.MutualTask(_apart(order), data, recipe.batch, _features(order, data))
     widths = recipe.match_widths if stage == "match" else recipe.widths
     config = replace(DenoiserConfig(task=stage), widths=widths, **STARTS[stage])
-    return ConverterTask(config, data, recipe.batch, _features(order, data), init=init, seed=order.seed)
+    return ConverterTask(
+        config, data, recipe.batch, _features(order, data), init=init, seed=order.seed, fit_steps=recipe.fit_steps
+    )
 
 
 def _apart(order: Order) -> Path:
