@@ -10,6 +10,8 @@ from typing import Annotated
 
 import typer
 
+from mvsd.cli_label import label_app
+from mvsd.cli_statistics import statistics_app
 from mvsd.conversion import Settings
 from mvsd.errors import UserError
 
@@ -19,7 +21,9 @@ app = typer.Typer(
 data_app = typer.Typer(no_args_is_help=True, help="Training data.")
 app.add_typer(data_app, name="data")
 study_app = typer.Typer(no_args_is_help=True, help="Listening studies.")
+study_app.add_typer(statistics_app)
 app.add_typer(study_app, name="study")
+app.add_typer(label_app, name="label")
 
 Speech = Annotated[Path, typer.Option(help="Recording: 0.3 to 60 s, any rate, WAV, FLAC, MP3 or OGG.")]
 Out = Annotated[Path, typer.Option(help="WAV file to write.")]
@@ -132,6 +136,17 @@ def pack(
 
     made = write_pack(list(rooms), speech, out, rirs, mib, Bar("file"))
     print(", ".join(f"{name} {value:.4g}" for name, value in made.items()))
+
+
+@data_app.command()
+def check(
+    folder: Annotated[Path, typer.Argument(help="SoundSpaces-Speech, Acoustic AVSpeech, LibriSpeech or plain folder.")],
+    quick: Annotated[bool, typer.Option(help="Go by the names of the files; open none.")] = False,
+) -> None:
+    """Say what a data set holds, what it lacks and what would be skipped."""
+    from mvsd.data.check import check_folder, describe
+
+    print(describe(check_folder(folder, not quick, Bar("clip"))))
 
 
 @app.command()

@@ -17,14 +17,19 @@ LAYERS = (  # a file imports from its own layer and those before it
     {"vision", "unet", "denoiser", "vocoder", "data", "metrics", "figures", "report"},
     {"converters", "systems", "session", "showcase"},
     {"training", "evaluate", "study", "stimuli"},
-    {"ui", "cli"},
+    {"ui", "cli", "cli_label", "cli_statistics"},
     {"__main__", "app"},
 )
 MODELS = {"vision", "unet", "denoiser", "vocoder"}
 BESIDE = {"data", "metrics", "figures", "report"}  # the models' layer, but strangers to them
 ALL = set().union(*LAYERS)
 NEVER = dict.fromkeys(BESIDE, MODELS) | dict.fromkeys(MODELS, BESIDE) | {"study": ALL - {"errors", "study"}}
-HOMES = {"gradio": {"ui", "app"}, "accelerate": {"training"}, "typer": {"cli"}, "huggingface_hub": {"checkpoint"}}
+HOMES = {
+    "gradio": {"ui", "app"},
+    "accelerate": {"training"},
+    "typer": {"cli", "cli_label", "cli_statistics"},
+    "huggingface_hub": {"checkpoint"},
+}
 
 SPACE_COLOURS = {"red", "yellow", "green", "blue", "indigo", "purple", "pink", "gray"}
 TOP_LEVEL = {"app.py", "requirements.txt", "mvsd", "assets", "studies", "tests", "README.md", "LICENSE"}
