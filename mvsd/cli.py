@@ -216,8 +216,8 @@ def init(name: Name, studies: Studies = STUDIES) -> None:
     print(write_template(studies / name))
 
 
-@study_app.command()
-def check(name: Name, studies: Studies = STUDIES) -> None:
+@study_app.command("check")
+def check_study(name: Name, studies: Studies = STUDIES) -> None:
     """Say what is wrong with study.yaml and the sources it names, or how far the study has come."""
     from mvsd.study.checks import told
 

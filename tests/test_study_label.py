@@ -163,9 +163,10 @@ def test_a_full_disk_keeps_the_clip_before_the_rater(folder: Path, monkeypatch: 
     def full(*rows: dict) -> None:
         raise OSError("disk full")
 
-    with monkeypatch.context() as patch, pytest.raises(NotSavedError):
+    with monkeypatch.context() as patch:
         patch.setattr(labels._labels, "append", full)
-        label(labels, token)
+        with pytest.raises(NotSavedError):
+            label(labels, token)
     assert labels.state(token)["item"] == shown
     assert label(labels, token)["done"] == 1
 

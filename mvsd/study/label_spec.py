@@ -1,4 +1,4 @@
-"""label.yaml: the clips of a label project and the form that raters fill in, checked with messages that name the line."""
+"""label.yaml: the clips of a label project and the form raters fill in, checked; messages name the line."""
 
 from __future__ import annotations
 

@@ -17,10 +17,10 @@ seed: 1
 
 form:                     # kinds: regions, choice, tags, rating, text; the keys 1 to 9 answer
   - {id: faults, kind: regions, ask: Mark what is wrong, choices: [buzz, smear, cut tail]}
-  - {id: liveness, kind: choice, ask: How live is the room?, choices: [dry, a little, live, very live], ordered: true}
-  - {id: plausible, kind: choice, ask: Is the room plausible for the picture?, choices: ["yes", "no", cannot tell]}
-  - {id: tags, kind: tags, ask: What else is there?, choices: [noise, clipping, echo]}
-  - {id: rating, kind: rating, ask: How good does it sound?, most: 5}
+  - {id: liveness, kind: choice, ask: "How live is the room?", choices: [dry, a little, live, very live], ordered: true}
+  - {id: plausible, kind: choice, ask: "Is the room plausible for the picture?", choices: ["yes", "no", cannot tell]}
+  - {id: tags, kind: tags, ask: "What else is there?", choices: [noise, clipping, echo]}
+  - {id: rating, kind: rating, ask: "How good does it sound?", most: 5}
   - {id: comment, kind: text, ask: Comment}
 
 items:
