@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from mvsd.cli_label import label_app
 from mvsd.cli_statistics import statistics_app
 from mvsd.conversion import Settings
 from mvsd.errors import UserError
@@ -22,6 +23,7 @@ app.add_typer(data_app, name="data")
 study_app = typer.Typer(no_args_is_help=True, help="Listening studies.")
 study_app.add_typer(statistics_app)
 app.add_typer(study_app, name="study")
+app.add_typer(label_app, name="label")
 
 Speech = Annotated[Path, typer.Option(help="Recording: 0.3 to 60 s, any rate, WAV, FLAC, MP3 or OGG.")]
 Out = Annotated[Path, typer.Option(help="WAV file to write.")]

@@ -45,6 +45,7 @@ PICTURE = "picture"
 NAMES = {REFERENCE: "the reference", LEFT: "A", RIGHT: "B"}
 log = logging.getLogger(__name__)
 Clock = Callable[[], datetime]
+UTC_CLOCK: Clock = partial(datetime.now, UTC)
 
 
 class NotSavedError(UserError):
@@ -67,7 +68,7 @@ class LiveStudy:
         frozen: FrozenStudy,
         results: Path,
         asker: Asker,
-        clock: Clock = partial(datetime.now, UTC),
+        clock: Clock = UTC_CLOCK,
         lock: threading.Lock | None = None,
     ):
         self.frozen, self.study, self.results = frozen, frozen.study, results

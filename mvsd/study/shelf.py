@@ -10,6 +10,9 @@ from pathlib import Path
 from mvsd.errors import UserError
 from mvsd.study.frozen import open_frozen
 from mvsd.study.judgement import Asker
+from mvsd.study.label_spec import LABELS
+from mvsd.study.label_store import open_project
+from mvsd.study.labelling import LiveLabels
 from mvsd.study.live import LiveStudy
 from mvsd.study.spec import FILE
 
@@ -18,26 +21,31 @@ RESULTS = "results"
 
 @dataclass(frozen=True)
 class Shelf:
-    """running: by id. closed: id -> the reason, for researchers."""
+    """running, labels: by id. closed: id -> the reason, for researchers."""
 
     running: dict[str, LiveStudy] = field(default_factory=dict)
     closed: dict[str, str] = field(default_factory=dict)
+    labels: dict[str, LiveLabels] = field(default_factory=dict)
 
 
 def open_shelf(studies: Path, asker: Asker, kept: Path | None = None, *, forgets: bool = False) -> Shelf:
-    """Open every study in a folder of studies.
+    """Open every study and label project in a folder of studies.
 
     kept: folder for results; beside each study if None. forgets: this machine's own disk is lost at a restart, as on a
     Space: studies run only if kept is a volume that outlives it.
     """
     shelf = Shelf()
-    for folder in sorted(file.parent for file in studies.glob(f"*/{FILE}")):
+    for file in sorted([*studies.glob(f"*/{FILE}"), *studies.glob(f"*/{LABELS}")]):
+        folder = file.parent
         results = kept / folder.name if kept else folder / RESULTS
         try:
             if forgets:
                 _check_volume(kept)
             _check_writable(results)
-            shelf.running[folder.name] = LiveStudy(open_frozen(folder), results, asker)
+            if file.name == FILE:
+                shelf.running[folder.name] = LiveStudy(open_frozen(folder), results, asker)
+            else:
+                shelf.labels[folder.name] = LiveLabels(open_project(folder), results)
         except UserError as error:
             shelf.closed[folder.name] = str(error)
     return shelf

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
@@ -159,30 +160,40 @@ class Study(Part):
 
 
 Fault = tuple[tuple[str | int, ...], str]
+P = TypeVar("P", bound=Part)
 
 
 def read_study(folder: Path) -> Study:
     """The study of a folder, or a UserError that lists every line to mend."""
     file = folder / FILE
-    try:
-        text = file.read_text(encoding="utf-8")
-    except FileNotFoundError as error:
-        raise UserError(f"{file} is not there. Begin with `python -m mvsd study init {folder.name}`.") from error
-    except UnicodeDecodeError as error:
-        raise UserError(f"{file} is not UTF-8. Save it as UTF-8.") from error
-    return study_from(text, str(file))
+    return study_from(read_text(file, f"Begin with `python -m mvsd study init {folder.name}`."), str(file))
 
 
 def study_from(text: str, name: str = FILE) -> Study:
+    return checked(Study, text, name, _faults)
+
+
+def read_text(file: Path, advice: str) -> str:
+    """advice: what to do if the file is not there."""
+    try:
+        return file.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise UserError(f"{file} is not there. {advice}") from error
+    except UnicodeDecodeError as error:
+        raise UserError(f"{file} is not UTF-8. Save it as UTF-8.") from error
+
+
+def checked(kind: type[P], text: str, name: str, faults_of: Callable[[P], Iterable[Fault]]) -> P:
+    """A YAML text as frozen values. faults_of: what no single value can show."""
     values, lines = parse(text, name)
     try:
-        study = Study.model_validate(values)
+        part = kind.model_validate(values)
     except ValidationError as error:
         faults = [(e["loc"], _told(e)) for e in error.errors()]
     else:
-        faults = list(_faults(study))
+        faults = list(faults_of(part))
         if not faults:
-            return study
+            return part
     listed = sorted((line_of(path, lines), _dotted(path), said) for path, said in faults)
     raise UserError("\n".join(f"{name}, line {line}: {at}{said}" for line, at, said in listed))
 

@@ -16,7 +16,7 @@ def parse(text: str, name: str) -> tuple[Any, dict[Path, int]]:
     try:
         root = yaml.compose(text, yaml.SafeLoader)
         if root is None:
-            raise UserError(f"{name} is empty. Begin with `python -m mvsd study init NAME`.")
+            raise UserError(f"{name} is empty. Begin with the `init` command.")
         lines = dict(_walk(root, (), name))
         return yaml.safe_load(text), lines
     except yaml.MarkedYAMLError as error:

@@ -9,6 +9,7 @@ import gradio as gr
 from mvsd.forms import DEREVERB, MATCH
 from mvsd.session import Studio
 from mvsd.ui.inputs import Wording
+from mvsd.ui.label_tab import label_tab
 from mvsd.ui.tab import conversion_tab
 from mvsd.ui.take_part import take_part_tab
 
@@ -63,5 +64,6 @@ def build(studio: Studio) -> gr.Blocks:
                 with gr.Tab(words.tab, id=words.task):
                     conversion_tab(studio, words)
             take_part_tab(page, tabs)
+            label_tab()
         gr.HTML(PRIVACY.format(where=where))
     return page

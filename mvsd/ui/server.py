@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from mvsd.gpu import ON_ZERO_GPU
 from mvsd.session import Studio
 from mvsd.study.shelf import Shelf
+from mvsd.ui.label_routes import add_label_routes
 from mvsd.ui.page import build
 from mvsd.ui.researcher import add_researcher_routes
 from mvsd.ui.study_routes import add_study_routes
@@ -61,7 +62,10 @@ def launch(studio: Studio, port: int | None = None, shelf: Shelf = Shelf()) -> g
         footer_links=[],
         max_file_size="40mb",
         allowed_paths=[str(studio.examples_folder)],
-        blocked_paths=[str(live.frozen.folder) for live in shelf.running.values()],
+        blocked_paths=[
+            *(str(live.frozen.folder) for live in shelf.running.values()),
+            *(str(live.opened.folder) for live in shelf.labels.values()),
+        ],
         favicon_path=str(HERE / "favicon.svg"),
         pwa=False,
         ssr_mode=False,
@@ -71,6 +75,7 @@ def launch(studio: Studio, port: int | None = None, shelf: Shelf = Shelf()) -> g
         app_kwargs={"openapi_url": None, "middleware": [Middleware(SecurityHeaders)]},
     )
     add_study_routes(app, shelf)
+    add_label_routes(app, shelf)
     add_researcher_routes(app, shelf, os.getenv("MVSD_RESEARCHER_HASH", ""))
     return page
 

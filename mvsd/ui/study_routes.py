@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,17 +11,14 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
 
-from mvsd.errors import UserError
-from mvsd.study.live import LiveStudy, NotSavedError, StaleError, UnknownError
+from mvsd.study.live import LiveStudy, UnknownError
 from mvsd.study.media import media_of
 from mvsd.study.shelf import Shelf
 from mvsd.study.spec import words
+from mvsd.ui.answers import PRIVATE, body, failure, told
 
 ASSETS = Path(__file__).parent / "study"
 TYPES = {".js": "text/javascript", ".css": "text/css"}
-LARGEST_BODY = 512 * 1024  # bytes; a long trial's log is some 50 kB
-FAILURES = {StaleError: ("stale", 409), UnknownError: ("unknown", 404), NotSavedError: ("unsaved", 503)}
-PRIVATE = {"Cache-Control": "no-store"}
 PAGE = (ASSETS / "page.html").read_text(encoding="utf-8")
 
 
@@ -37,32 +33,32 @@ def add_study_routes(app: FastAPI, shelf: Shelf) -> None:
     }
 
     async def post(request: Request) -> Response:
-        body = await _body(request)
-        if body is None:
-            return _failure("This is more than an answer can be, or cannot be read.", "user", 413)
+        sent = await body(request)
+        if sent is None:
+            return failure("This is more than an answer can be, or cannot be read.", "user", 413)
         work = posts.get(request.path_params["what"], _nothing)
         token = request.headers.get("x-session", "")
-        return await run_in_threadpool(_told, lambda: work(_live(shelf, request), token, body, request))
+        return await run_in_threadpool(told, lambda: work(_live(shelf, request), token, sent, request))
 
     def listed(request: Request) -> Response:
         studies = [{"id": id, "title": words(live.study.title, "")} for id, live in shelf.running.items()]
         return JSONResponse(studies, headers=PRIVATE)
 
     def welcome(request: Request) -> Response:
-        return _told(lambda: _live(shelf, request).welcome(request.query_params.get("language", "")))
+        return told(lambda: _live(shelf, request).welcome(request.query_params.get("language", "")))
 
     def media(request: Request) -> Response:
         try:
             live = _live(shelf, request)
             content, kind = media_of(live.frozen, live.media(request.path_params["token"]))
         except UnknownError as error:
-            return _failure(str(error), "unknown", 404)
+            return failure(str(error), "unknown", 404)
         return Response(content, media_type=kind, headers=PRIVATE)
 
     def asset(request: Request) -> Response:
         file = ASSETS / Path(request.path_params["name"]).name
         if file.suffix not in TYPES or not file.is_file():
-            return _failure("There is nothing here.", "unknown", 404)
+            return failure("There is nothing here.", "unknown", 404)
         return FileResponse(file, media_type=TYPES[file.suffix], headers={"Cache-Control": "no-cache"})
 
     def page(request: Request) -> Response:
@@ -90,28 +86,3 @@ def _live(shelf: Shelf, request: Request) -> LiveStudy:
     if live is None:
         raise UnknownError("This study is not open. Check the link, or ask whoever sent it.")
     return live
-
-
-def _told(work: Callable[[], Any]) -> Response:
-    try:
-        return JSONResponse(work() or {}, headers=PRIVATE)
-    except UserError as error:
-        return _failure(str(error), *FAILURES.get(type(error), ("user", 422)))
-
-
-def _failure(message: str, kind: str, status: int) -> Response:
-    return JSONResponse({"error": message, "kind": kind}, status, PRIVATE)
-
-
-async def _body(request: Request) -> dict[str, Any] | None:
-    """The JSON object that was sent; None if it is too long or none."""
-    data = b""
-    async for part in request.stream():
-        data += part
-        if len(data) > LARGEST_BODY:
-            return None
-    try:
-        body = json.loads(data or b"{}")
-    except (ValueError, RecursionError):
-        return None
-    return body if isinstance(body, dict) else None

@@ -23,6 +23,7 @@ export class Player {
   constructor(onChange = () => {}) {
     this.onChange = onChange;
     this.loops = true;
+    this.rate = 1; // below 1: slower, and lower in pitch
     this.restarts = false; // true: a switch begins the clip anew
     this.log = []; // [at_s, slot, from_s, for_s, why]
     this.#shown = performance.now();
@@ -73,6 +74,7 @@ export class Player {
       const source = out.createBufferSource(), gain = out.createGain();
       source.buffer = this.#buffers[slot];
       source.loop = this.loops;
+      source.playbackRate.value = this.rate;
       gain.gain.value = 0;
       gain.gain.setTargetAtTime(slot === this.#slot ? 1 : 0, begin, FADE_S);
       source.connect(gain).connect(out.destination);
@@ -131,6 +133,13 @@ export class Player {
     this.onChange();
   }
 
+  setRate(rate) {
+    const plays = this.isPlaying;
+    this.pause();
+    this.rate = rate;
+    if (plays) this.play("seek");
+  }
+
   close() {
     this.pause();
     this.#buffers = {};
@@ -152,7 +161,8 @@ export class Player {
     this.onChange();
   }
 
-  #soundedFor() { return Math.max(audioContext().currentTime - this.#segment.begun, 0); }
+  // in the time of the clip
+  #soundedFor() { return Math.max(audioContext().currentTime - this.#segment.begun, 0) * this.rate; }
 
   #begin(from_s, why, begun) {
     const at_s = this.sinceShown_s + Math.max(begun - audioContext().currentTime, 0);

@@ -1,38 +1,11 @@
 // A listener's way through a study: consent, sound, questions, trials, code. All truth is the server's.
 
+import { ask, memory } from "./ask.js";
 import { h, paragraphs, radios } from "./elements.js";
 import { calibrationTone } from "./player.js";
 import { showTrial } from "./trial.js";
 
 const language = () => document.documentElement.lang || navigator.language.slice(0, 2);
-
-class Failure extends Error {
-  constructor(message, kind) {
-    super(message);
-    this.kind = kind;
-  }
-}
-
-async function ask(address, body, token = "") {
-  let response;
-  try {
-    response = await fetch(address, body === undefined ? { cache: "no-store" } : {
-      method: "POST", headers: { "content-type": "application/json", "x-session": token }, body: JSON.stringify(body),
-    });
-  } catch {
-    throw new Failure("Not saved: there is no connection. Check it and try again; nothing is lost.", "offline");
-  }
-  const said = await response.json().catch(() => ({}));
-  if (!response.ok) throw new Failure(said.error || "The server could not answer. Try again in a moment.", said.kind);
-  return said;
-}
-
-// Private windows may have no memory; the link works without it.
-const memory = {
-  get: (key) => { try { return localStorage.getItem(key); } catch { return null; } },
-  set: (key, value) => { try { localStorage.setItem(key, value); } catch { /* no memory */ } },
-  forget: (key) => { try { localStorage.removeItem(key); } catch { /* no memory */ } },
-};
 
 // base: address that ends in /study/. The study is named by the address of the page, else chosen from a list.
 export async function takePart(root, base) {

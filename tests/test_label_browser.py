@@ -1,0 +1,79 @@
+"""Labelling as a rater does it: a phone's width, the keyboard alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from conftest import EchoConverter
+from listeners import ASKER
+from test_browser import PHONE, browser  # noqa: F401
+from test_study_label import make_project
+
+from mvsd.session import Studio
+from mvsd.study.label_store import all_rows, values_of
+from mvsd.study.labelling import LiveLabels
+from mvsd.study.shelf import open_shelf
+from mvsd.ui.server import launch
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+pytestmark = pytest.mark.browser
+CLIPS = 10  # 100 of them take five minutes of a busy core
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, LiveLabels]]:
+    studies = tmp_path_factory.mktemp("projects")
+    make_project(studies / "faults", CLIPS)
+    shelf = open_shelf(studies, ASKER)
+    page = launch(Studio(lambda task: EchoConverter(), tmp_path_factory.mktemp("none")), shelf=shelf)
+    yield page.local_url, shelf.labels["faults"]
+    page.close()
+
+
+def test_clips_are_labelled_by_keyboard_on_a_phone(
+    browser: Browser,  # noqa: F811
+    running: tuple[str, LiveLabels],
+    tmp_path: Path,
+):
+    address, labels = running
+    context = browser.new_context(viewport=PHONE, has_touch=True)
+    page = context.new_page()
+    page.set_default_timeout(60_000)
+    complaints = []
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.goto(address)
+    tab = page.get_by_role("tab", name="Label")
+    tab.focus()
+    page.keyboard.press("Enter")
+    page.locator("#label input[name=rater]").focus()
+    page.keyboard.type("<b>ann")
+    page.keyboard.press("Enter")
+    for done in range(CLIPS):
+        page.get_by_text(f"{done} done of {CLIPS}").wait_for()
+        page.locator("#label .play:not(:disabled)").wait_for()
+        if done == 0:  # a region, then one too many, taken back
+            for key in ("1", "ArrowRight", "1", "2", "ArrowLeft", "2", "u"):
+                page.keyboard.press(key)
+            assert page.locator("#label .mark").count() == 1
+            assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
+            page.screenshot(path=tmp_path / "label.png", full_page=True)
+        for key in ("ArrowDown", "2", "1", "ArrowDown", "4", "Enter"):
+            page.keyboard.press(key)
+        if done == 2:
+            page.get_by_text(f"3 done of {CLIPS}").wait_for()
+            page.reload()
+            tab.focus()
+            page.keyboard.press("Enter")
+    page.get_by_role("heading", name="Thank you").wait_for()
+    rows = all_rows(labels.results)
+    assert len({row["item_id"] for row in rows}) == len(rows) == CLIPS
+    assert {row["input"] for row in rows} == {"key"}
+    assert {row["rater"] for row in rows} == {"<b>ann"}
+    assert values_of(rows[0]) == {"faults": [[0.0, 0.25, "buzz"]], "liveness": "live", "tags": ["noise"], "rating": 4}
+    assert complaints == []
+    context.close()
