@@ -196,6 +196,21 @@ def evaluate(
 
 
 @app.command()
+def bench(
+    out: Annotated[Path, typer.Option(help="Folder for bench.json and bench.md.")],
+    length: Annotated[list[float] | None, typer.Option(help="Seconds of a clip; may be given again.")] = None,
+    threads: Annotated[int, typer.Option(min=0, help="Threads of each system; 0: torch decides.")] = 0,
+    weights: Weights = None,
+) -> None:
+    """Measure how fast the systems are on this machine, side by side."""
+    from mvsd import bench as speeds
+    from mvsd.converters import WEIGHTS
+
+    chosen = speeds.systems(length or speeds.LENGTHS_S)
+    print(speeds.bench(out, weights or WEIGHTS, chosen, Bar("system"), threads))
+
+
+@app.command()
 def examples(
     folder: Annotated[Path, typer.Option(help="Folder with an examples.json.")] = Path("assets/examples"),
     weights: Weights = None,

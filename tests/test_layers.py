@@ -16,7 +16,7 @@ LAYERS = (  # a file imports from its own layer and those before it
     {"clip", "conversion", "forms", "gpu", "examples", "audio", "acoustics", "checkpoint", "diffusion", "polack"},
     {"vision", "unet", "denoiser", "vocoder", "data", "metrics", "figures", "report"},
     {"converters", "systems", "session", "showcase"},
-    {"training", "evaluate", "study", "stimuli"},
+    {"training", "evaluate", "bench", "study", "stimuli"},
     {"ui", "cli", "cli_label", "cli_statistics"},
     {"__main__", "app"},
 )
