@@ -33,3 +33,13 @@ def test_over_http_names_stay_here_and_forged_tokens_open_nothing(tmp_path: Path
     assert client.post("/label/faults/save", json=body, headers={"x-session": token}).json()["done"] == 1
     (row,) = all_rows(labels.results)
     assert (row["rater"], row["input"]) == ("<b>\u202e=1+1", "")
+
+
+def test_half_a_surrogate_pair_in_a_name_breaks_no_page(tmp_path: Path):
+    labels = live(make_project(tmp_path / "faults"))
+    app = FastAPI(openapi_url=None)
+    add_label_routes(app, Shelf(labels={"faults": labels}))
+    client = TestClient(app)
+    begun = client.post("/label/faults/begin", content=b'{"rater": "a\\ud800b"}')
+    token = begun.json()["token"]
+    assert client.post("/label/faults/state", headers={"x-session": token}).status_code == 200

@@ -37,6 +37,7 @@ async def body(request: Request) -> dict[str, Any] | None:
             return None
     try:
         sent = json.loads(data or b"{}")
+        whole = json.dumps(sent, ensure_ascii=False).encode("utf-8", "replace")  # half a surrogate pair is no text
     except (ValueError, RecursionError):
         return None
-    return sent if isinstance(sent, dict) else None
+    return json.loads(whole) if isinstance(sent, dict) else None
