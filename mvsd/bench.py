@@ -137,11 +137,11 @@ def table(speeds: list[Speed]) -> str:
     at = {speed.name: speed.seconds[COMPARED_S] for speed in speeds}
     many = next((name for name in at if name.endswith(" steps")), None)
     head = ["system", "start, s", f"first sound ({COMPARED_S:g} s), s", *(f"RTF at {x:g} s" for x in lengths)]
-    head += ["time over WPE's", "over many steps'", "peak memory, MiB"]
+    head += ["time over WPE's", f"time over '{many}'" if many else "", "peak memory, MiB"]
     lines = [" | ".join(head), " | ".join(["---"] * len(head))]
     for speed in speeds:
         factors = [f"{speed.seconds[x] / x:.3f}" if x in speed.seconds else "" for x in lengths]
-        ratios = [f"{at[speed.name] / at[other]:.2f}" if other in at else "" for other in (WPE, many)]
+        ratios = [f"{at[speed.name] / at[other]:.3g}" if other in at else "" for other in (WPE, many)]
         cells = [speed.name, f"{speed.start_s:.1f}", f"{speed.first_s:.2f}", *factors, *ratios, f"{speed.peak_mib:.0f}"]
         lines.append(" | ".join(cells))
     return "\n".join(f"| {line} |" for line in lines)

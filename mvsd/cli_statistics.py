@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Annotated
 
@@ -52,11 +53,13 @@ def simulate(
     seed: Annotated[int, typer.Option(help="The same seed gives the same listeners.")] = 0,
 ) -> None:
     """Let synthetic listeners take part over real HTTP, and analyse what they answered."""
+    from mvsd.cli import Bar
     from mvsd.study.simulate_answers import World
     from mvsd.ui import simulated
 
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # it would tell every request
     world = World(share, listener_sd, item_sd, always_left=always_left)
-    files = simulated.simulate(study, out, world, listeners, seed)
+    files = simulated.simulate(study, out, world, listeners, seed, Bar("listener"))
     print((out / "analysis" / "summary.md").read_text(encoding="utf-8"))
     print("\n".join(str(path) for path in files))
 
@@ -66,8 +69,12 @@ def analyse(
     study: Annotated[Path, typer.Argument(help="Folder of the study, or its name in studies/.")],
     out: Annotated[Path | None, typer.Option(help="Folder to write to; STUDY/results/analysis if not given.")] = None,
 ) -> None:
-    """Remake every table and figure from results.csv."""
+    """Merge the answers there are into results.csv, and remake every table and figure from it."""
     from mvsd.study.analysis import remake_tables
+    from mvsd.study.results import JUDGEMENTS, write_results
+    from mvsd.study.spec import read_study
 
     folder = study if study.is_dir() else Path("studies") / study
+    if any((folder / "results").glob(f"{JUDGEMENTS}-*.csv")):
+        write_results(read_study(folder), folder / "results")
     print("\n".join(str(path) for path in remake_tables(folder, out)))

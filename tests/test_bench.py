@@ -25,7 +25,7 @@ def test_ratios_are_of_the_time_for_the_same_clip():
     slow, many = Speed("a", 1, 1, {1.0: 0.5, 5.0: 2.0}, 9), Speed("a, 250 steps", 1, 1, {5.0: 20.0}, 9)
     rows = table([slow, many, Speed(WPE, 1, 1, {5.0: 4.0}, 9)]).splitlines()
     cells = [cell.strip() for cell in rows[2].split("|")]
-    assert cells[1:-1] == ["a", "1.0", "1.00", "0.500", "0.400", "0.50", "0.10", "9"]
+    assert cells[1:-1] == ["a", "1.0", "1.00", "0.500", "0.400", "0.5", "0.1", "9"]
 
 
 def test_the_length_of_comparison_is_always_among_the_lengths():

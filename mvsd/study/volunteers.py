@@ -109,12 +109,20 @@ class Preferences:
         return choose
 
 
-def take_part(address: str, study: Study, preferences: Preferences, listeners: int) -> list[Volunteer]:
+def take_part(
+    address: str,
+    study: Study,
+    preferences: Preferences,
+    listeners: int,
+    on_step: Callable[[int, int], None] | None = None,
+) -> list[Volunteer]:
     """So many listeners at once, each hearing as much as the study asks; returns them when all are done."""
     heard_s = study.listening.min_heard_s
     volunteers = [Volunteer(address, f"simulated-{i}", preferences.of(i), heard_s) for i in range(listeners)]
     for volunteer in volunteers:
         volunteer.start()
-    for volunteer in volunteers:
+    for done, volunteer in enumerate(volunteers, 1):
         volunteer.join()
+        if on_step:
+            on_step(done, listeners)
     return volunteers

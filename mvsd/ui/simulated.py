@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -26,7 +26,14 @@ from mvsd.study.volunteers import Preferences, take_part
 from mvsd.ui.study_routes import add_study_routes
 
 
-def simulate(folder: Path, out: Path, world: World, listeners: int, seed: int) -> list[Path]:
+def simulate(
+    folder: Path,
+    out: Path,
+    world: World,
+    listeners: int,
+    seed: int,
+    on_step: Callable[[int, int], None] | None = None,
+) -> list[Path]:
     """Let simulated listeners take part in a frozen study; answers and analysis go to out, never to the study's own.
 
     Returns the files of the analysis. Raises UserError where out holds something, or a listener was turned away.
@@ -42,6 +49,7 @@ def simulate(folder: Path, out: Path, world: World, listeners: int, seed: int) -
                 live.study,
                 Preferences(live.study, world, live.behind, seed),
                 listeners,
+                on_step,
             )
     finally:
         live.close()
