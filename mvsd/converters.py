@@ -216,6 +216,8 @@ def convert_file(
     folder = Path(out).resolve().parent
     if not folder.is_dir():
         raise UserError(f"There is no folder {folder} to write to. Make it first.")
+    if Path(out).suffix.lower() != ".wav":
+        raise UserError(f"{Path(out).name} is no name of a WAV file, which is what is written. End it in .wav.")
     conversion = convert(converter, open_clip(speech, image), settings, on_step)
     save(out, conversion.audio, conversion.sample_rate)
     return conversion

@@ -82,7 +82,7 @@ def rows(conversion: Conversion, *, dry_is_after: bool) -> list[Row]:
     return [
         Row("Reverberation time T60", *t60s),
         *([Row("T60 as read in the photo", None, _text(read, "{:.2f} s"))] if read else []),
-        Row("Level 0.2 s after the last word", *later),
+        Row("Level 0.2 s after the last word, re speech", *later),
         Row("Length", *lengths),
         Row("Lowered so as not to clip", None, _text(conversion.gain_db, "{:.1f} dB") if conversion.gain_db else "no"),
         Row(

@@ -68,6 +68,11 @@ def test_a_progress_a_step_and_the_conversion_last(dereverberator):
     assert isinstance(made, Conversion)
 
 
+def test_only_wav_is_written_and_said_so(reverberator, tmp_path):
+    with pytest.raises(UserError, match="End it in .wav"):
+        convert_file(reverberator, tmp_path / "s.wav", None, tmp_path / "o.mp3")
+
+
 def test_what_was_read_in_the_picture_is_told(reverberator):
     seen, blind = convert(reverberator, clip()), convert(reverberator, clip(image=None), Settings(t60_s=0.5))
     assert seen.read_t60_s == pytest.approx(reverberator.scene.read(PHOTO)["t60_s"], rel=1e-4)

@@ -99,7 +99,12 @@ def advanced(words: Wording, samplers: tuple[str, ...], fields: dict[str, gr.com
     """Adds the settings to fields; returns the button that draws a seed."""
     usual = Settings()
     fields["steps"] = gr.Slider(
-        1, MOST_STEPS, USUAL_STEPS[words.task], step=1, label="Steps", info="More steps add detail and time."
+        1,
+        MOST_STEPS,
+        USUAL_STEPS[words.task],
+        step=1,
+        label="Steps",
+        info="As set, it measures best.",
     )
     fields["sampler"] = gr.Radio(list(samplers), value=samplers[0], label="Sampler")
     with gr.Row():

@@ -35,7 +35,7 @@ export function showClip(root, state, urlOf, { plays, autoplay, setAutoplay, sav
     ...fields.map((field) => field.element), lacking, failure,
     h("div", { class: "options" }, next, h("button", { type: "button", onclick: undo }, "Undo ", h("kbd", { "aria-hidden": "true" }, "U"))),
     h("p", { class: "keys" }, "Keys: Space plays, ← → move, S slower (the pitch falls with it), 1 to 9 answer the marked question, " +
-      "↑ ↓ go to another, U undoes, C comments and Escape leaves the comment, Enter saves."),
+      "↑ ↓ go to another, U undoes, C comments, Escape leaves the comment or drops a region begun, Enter saves."),
   );
   fields.forEach(fill);
   mark(0);
@@ -142,10 +142,15 @@ export function showClip(root, state, urlOf, { plays, autoplay, setAutoplay, sav
 
   function send() {
     if (state.form.some(({ id, required }) => required && (values[id] ?? "") === "")) return draw();
+    if (fields.some(({ view }) => view?.isOpen?.())) {
+      failure.textContent = "A region has begun and not ended. Press its number once more, or Escape to drop it.";
+      return;
+    }
     sending(() => save({ item: state.item, revision: state.revision, values, input }));
   }
 
   const actions = {
+    escape: () => fields.forEach(({ view }) => view?.cancel?.()),
     " ": () => player.toggle(), s: slower, u: undo, enter: send, home: () => seek(0),
     c: () => fields.find(({ kind }) => kind === "text")?.box.focus(),
     arrowleft: () => seek(player.position_s - SEEK_S), arrowright: () => seek(player.position_s + SEEK_S),

@@ -92,7 +92,15 @@ export function regionView(src, length_s, names, ask, onChange, seek) {
   surface.addEventListener("pointercancel", () => { from_s = null; }); // the page was scrolled
 
   pick(name);
-  return { element, toggle, moveTo: (s) => { head.style.left = share(s, length_s); }, set: (given) => {
+  // Forget a region that was begun by a key; whether there was one.
+  function cancel() {
+    const wasOpen = open !== null;
+    open = null;
+    if (wasOpen) said.textContent = "";
+    return wasOpen;
+  }
+
+  return { element, toggle, cancel, isOpen: () => open !== null, moveTo: (s) => { head.style.left = share(s, length_s); }, set: (given) => {
     regions = [...given];
     open = null;
     draw();
