@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
-from mvsd.errors import UserError
 from mvsd.study.label_spec import LABELS, project_from
-from mvsd.study.spec import NAME
+from mvsd.study.template import begin_folder
 
 TEMPLATE = """# Files are relative to this folder. `python -m mvsd label check NAME` tells what to mend.
 title: A name that raters see
@@ -32,12 +30,5 @@ items:
 
 def write_label_template(folder: Path) -> Path:
     """label.yaml and a place for clips in a new folder."""
-    if not re.fullmatch(NAME, folder.name):
-        raise UserError(f"{folder.name} is no name for a project: small letters, digits, - and _ (64 at most).")
-    file = folder / LABELS
-    if file.exists():
-        raise UserError(f"{file} is there already. Choose another name.")
     project_from(TEMPLATE)
-    (folder / "sources").mkdir(parents=True, exist_ok=True)
-    file.write_text(TEMPLATE, encoding="utf-8")
-    return file
+    return begin_folder(folder, LABELS, TEMPLATE, "project")

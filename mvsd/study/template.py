@@ -68,12 +68,17 @@ analysis: {confidence: 0.95, cells: pair}
 
 def write_template(folder: Path) -> Path:
     """study.yaml and a place for sources in a new folder."""
+    study_from(TEMPLATE)
+    return begin_folder(folder, FILE, TEMPLATE, "study")
+
+
+def begin_folder(folder: Path, name: str, text: str, kind: str) -> Path:
+    """A new folder with text in a file `name`, and a place for sources. kind: what a person calls it."""
     if not re.fullmatch(NAME, folder.name):
-        raise UserError(f"{folder.name} is no name for a study: small letters, digits, - and _ (64 at most).")
-    file = folder / FILE
+        raise UserError(f"{folder.name} is no name for a {kind}: small letters, digits, - and _ (64 at most).")
+    file = folder / name
     if file.exists():
         raise UserError(f"{file} is there already. Choose another name.")
-    study_from(TEMPLATE)
     (folder / "sources").mkdir(parents=True, exist_ok=True)
-    file.write_text(TEMPLATE, encoding="utf-8")
+    file.write_text(text, encoding="utf-8")
     return file
