@@ -17,7 +17,7 @@ LAYERS = (  # a file imports from its own layer and those before it
     {"vision", "unet", "denoiser", "vocoder", "data", "metrics", "figures", "report"},
     {"converters", "systems", "session", "showcase"},
     {"training", "evaluate", "bench", "study", "stimuli"},
-    {"ui", "cli", "cli_label", "cli_statistics"},
+    {"ui", "cli", "cli_label", "cli_statistics", "cli_study"},
     {"__main__", "app"},
 )
 MODELS = {"vision", "unet", "denoiser", "vocoder"}
@@ -27,7 +27,7 @@ NEVER = dict.fromkeys(BESIDE, MODELS) | dict.fromkeys(MODELS, BESIDE) | {"study"
 HOMES = {
     "gradio": {"ui", "app"},
     "accelerate": {"training"},
-    "typer": {"cli", "cli_label", "cli_statistics"},
+    "typer": {"cli", "cli_label", "cli_statistics", "cli_study"},
     "huggingface_hub": {"checkpoint"},
 }
 
