@@ -14,6 +14,7 @@ from scipy.ndimage import gaussian_filter
 
 from mvsd.data.room_denoise import denoised
 from mvsd.data.room_design import RoomDesign
+from mvsd.data.room_layout import layout_of
 from mvsd.data.room_materials import MATERIALS
 from mvsd.data.room_shapes import add_figure, room_soup
 from mvsd.data.room_soup import Part, Soup
@@ -86,20 +87,30 @@ class Painter:
         self.figures = int(rng.integers(2**31))
         self.meshes = self._meshes(self.soup, rng) | self._specks()
 
-    def save(self, view: View, path: Path, quality: int) -> None:
-        Image.fromarray(self.paint(view)).save(path, quality=quality)
+    def save(self, view: View, picture: Path, layout: Path, quality: int) -> None:
+        """Write the picture as JPEG, and as a small PNG what surfaces it shows (room_layout)."""
+        image, surfaces = self.paint(view)
+        Image.fromarray(image).save(picture, quality=quality)
+        Image.fromarray(surfaces, "LA").save(layout)
 
-    def paint(self, view: View) -> np.ndarray:
-        """The picture, (height, width, 3) uint8 sRGB: 168 x 224, or 224 x 448 for a panorama, at the default width."""
+    def paint(self, view: View) -> tuple[np.ndarray, np.ndarray]:
+        """The picture, (height, width, 3) uint8 sRGB: 168 x 224, or 224 x 448 for a panorama, at the default width;
+        and its layout, (CELLS, CELLS, 2) uint8."""
         rows, columns = self._grid(view)
         offsets = [((row + 0.5) / rows, (column + 0.5) / columns) for row in range(rows) for column in range(columns)]
         rays = np.stack([rays_of(view, self.width_px, *offset) for offset in offsets])
         trace = self._trace if self.compiled else self._trace_one_by_one
-        seen = trace(self._scene(view), np.array(view.listener), rays.reshape(-1, 3))
-        mean = {name: value.reshape(*rays.shape[:3], -1).mean(axis=0) for name, value in seen.items()}
-        return developed(
-            denoised(mean["light"], mean["albedo"], mean["normal"], mean["place"], mean["shape"][..., 0]), view.exposure
-        )
+        scene, listener = self._scene(view), np.array(view.listener)
+        seen = {
+            name: part.reshape(*rays.shape[:3], -1)
+            for name, part in trace(scene, listener, rays.reshape(-1, 3)).items()
+        }
+        mean = {name: part.mean(axis=0) for name, part in seen.items()}
+        light = denoised(mean["light"], mean["albedo"], mean["normal"], mean["place"], mean["shape"][..., 0])
+        paints = [shape.id() for shape in scene.shapes()]
+        middle = len(rays) // 2
+        layout = layout_of(seen["place"][middle] - listener, seen["shape"][middle, ..., 0].astype(int), paints)
+        return developed(light, view.exposure), layout
 
     def _grid(self, view: View) -> tuple[int, int]:
         """Rays to a pixel, down and across: few where they are traced one by one."""
@@ -174,7 +185,8 @@ class Painter:
         return {"type": "bitmap", "bitmap": pixel, "raw": True}
 
     def _trace(self, scene: Any, origin: np.ndarray, rays: np.ndarray) -> dict[str, np.ndarray]:
-        """What rays (count, 3) from a point meet: light, albedo, normal, place, each (count, 3); shape (count, 1)."""
+        """What rays (count, 3) from a point meet: light, albedo, normal, place, each (count, 3); shape (count, 1),
+        counted from 1 in the order of the scene, 0 where they meet nothing."""
         mi, count = self.mi, len(rays)
         start = mi.Point3f([self.dr.opaque(mi.Float, float(at), shape=count) for at in origin])
         way = mi.Vector3f(np.ascontiguousarray(rays.T)) * self.dr.opaque(mi.Float, 1.0)  # aligned, as no numpy array is
@@ -191,24 +203,28 @@ class Painter:
             "albedo": hit.bsdf().eval_diffuse_reflectance(hit, hit.is_valid()),
             "normal": hit.sh_frame.n,
             "place": hit.p,
-            "shape": mi.Float(self.dr.reinterpret_array(mi.UInt32, hit.shape)),
+            "shape": self.dr.reinterpret_array(mi.UInt32, hit.shape),
         }
         self.dr.eval(*seen.values())
-        return {name: np.array(value).reshape(-1, count).T for name, value in seen.items()}
+        rows = {name: np.array(value).reshape(-1, count).T for name, value in seen.items()}
+        order = np.array(self.dr.reinterpret_array(mi.UInt32, scene.shapes_dr()))
+        numbers = np.zeros(max(order.max(), rows["shape"].max()) + 1)
+        numbers[order] = 1 + np.arange(len(order))
+        return rows | {"shape": numbers[rows["shape"]]}
 
     def _trace_one_by_one(self, scene: Any, origin: np.ndarray, rays: np.ndarray) -> dict[str, np.ndarray]:
         """The same without a compiler."""
         mi, start = self.mi, self.mi.Point3f(*map(float, origin))
         sampler = mi.load_dict({"type": "independent"})
         sampler.seed(self.figures % 9973)
-        numbers, rows = {}, []
+        numbers, rows = {shape.id(): number for number, shape in enumerate(scene.shapes(), 1)}, []
         for way in rays.tolist():
             ray = mi.RayDifferential3f(start, mi.Vector3f(way))
             light, _, _ = self.integrator.sample(scene, sampler, ray)
             hit = scene.ray_intersect(ray)
             if hit.is_valid():
                 albedo, normal, place = hit.bsdf().eval_diffuse_reflectance(hit), hit.sh_frame.n, hit.p
-                shape = numbers.setdefault(hit.shape.id(), len(numbers) + 1)
+                shape = numbers[hit.shape.id()]
             else:
                 albedo = normal = place = (0.0, 0.0, 0.0)
                 shape = 0

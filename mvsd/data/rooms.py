@@ -72,7 +72,7 @@ def simulate(
         raise UserError(f"At least one room and one view are needed; got {count} and {views}.")
     files = tuple(list_speech(speech, speakers)) if speech is not None else ()
     job = Job(seed, Path(out), views, files, picture_px)
-    for folder in ("rir", *(["image"] if picture_px else []), *(["clean", "reverb"] if files else [])):
+    for folder in ("rir", *(["image", "layout"] if picture_px else []), *(["clean", "reverb"] if files else [])):
         (job.out / folder).mkdir(parents=True, exist_ok=True)
     done = _read_done(job)
     _write_csv(job.out / CSV, done)
@@ -145,7 +145,9 @@ def make_room(job: Job, index: int) -> list[Row]:
     for number, (view, rir) in enumerate(zip(views, rirs, strict=True)):
         row = _row(job.seed, index, number, room, view, rir)
         if draw:
-            draw.save(view, job.out / "image" / f"{row['stem']}.jpg", JPEG_QUALITY)
+            draw.save(
+                view, job.out / "image" / f"{row['stem']}.jpg", job.out / "layout" / f"{row['stem']}.png", JPEG_QUALITY
+            )
         wavfile.write(job.out / "rir" / f"{row['stem']}.wav", RATE, rir)
         if job.files:
             row |= _speak(job, index, number, rir)
