@@ -89,7 +89,15 @@ class SceneEncoder(Pretrained, nn.Module):
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """images: (B, 3, H, W) in [0, 1]. Returns the embedding (B, 256) and tokens (B, 49, 256), row by row."""
-        grid = self.project(self.trunk((images - self.mean) / self.std))
+        return self.coarse(self.fine(images))
+
+    def fine(self, images: Tensor) -> Tensor:
+        """All but the last block: (B, 256, H / 16, W / 16)."""
+        return self.trunk[:-1]((images - self.mean) / self.std)
+
+    def coarse(self, fine: Tensor) -> tuple[Tensor, Tensor]:
+        """Embedding and tokens from what `fine` returns."""
+        grid = self.project(self.trunk[-1](fine))
         embedding = self.norm(grid.mean((2, 3)))
         tokens = F.adaptive_avg_pool2d(grid, GRID).flatten(2).transpose(1, 2)
         return embedding, self.norm(tokens)

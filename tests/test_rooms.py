@@ -22,6 +22,7 @@ from mvsd.data.room_design import (
     surface_areas_m2,
 )
 from mvsd.data.room_furniture import Item
+from mvsd.data.room_layout import layout_of
 from mvsd.data.room_materials import MATERIALS, OPEN, absorption
 from mvsd.data.room_pictures import Painter, rays_of
 from mvsd.data.room_shapes import room_soup
@@ -161,10 +162,25 @@ def test_window_shines_into_the_room():
 
 def test_picture_shows_the_figure_where_the_talker_is():
     painter = Painter(bare_room("plaster"))
-    with_figure = painter.paint(ACROSS).astype(int)
-    changed = np.abs(with_figure - painter.paint(replace(ACROSS, has_figure=False))).max(axis=-1) > 25
+    with_figure = painter.paint(ACROSS)[0].astype(int)
+    changed = np.abs(with_figure - painter.paint(replace(ACROSS, has_figure=False))[0]).max(axis=-1) > 25
     assert with_figure.shape == (168, 224, 3)
     assert abs(np.flatnonzero(changed.any(axis=0)).mean() - 97) < 12  # 0.3 m to the left over 3.2 m
+
+
+def test_layout_says_how_far_the_far_wall_is_and_that_a_carpet_absorbs():
+    room = replace(bare_room("plaster"), surfaces=dict.fromkeys(SURFACES, "plaster") | {"floor": "carpet"})
+    _, layout = Painter(room, 64).paint(replace(ACROSS, has_figure=False))  # looks east, 4.6 m from the wall
+    distance_m, absorbed = 0.1 * 1000 ** (layout[8, 8, 0] / 255), 0.01 * 100 ** (layout[..., 1] / 255)
+    assert distance_m == pytest.approx(4.6, rel=0.05)
+    assert absorbed[15, 8] == pytest.approx(absorption("carpet")[2:5].mean(), rel=0.05)
+    assert absorbed[0, 8] == pytest.approx(absorption("plaster")[2:5].mean(), rel=0.05)
+
+
+def test_layout_of_the_open_air_is_far_and_takes_all():
+    layout = layout_of(np.zeros((30, 40, 3)), np.zeros((30, 40), int), [])
+    assert (layout[..., 0] == 255).all()
+    assert (layout[..., 1] >= 254).all()
 
 
 def test_clean_and_reverb_are_in_step_and_of_one_length():
@@ -234,8 +250,8 @@ room_pictures._llvm = lambda: None
 rng = np.random.default_rng([5, 1])
 room = draw_room(rng)
 painter = room_pictures.Painter(room)
-picture = painter.paint(draw_view(rng, room))
-print(painter.mi.variant(), picture.shape, picture.std() > 20)
+picture, layout = painter.paint(draw_view(rng, room))
+print(painter.mi.variant(), picture.shape, picture.std() > 20, layout.std() > 20)
 """
 
 
@@ -244,4 +260,4 @@ def test_without_llvm_pictures_are_painted_all_the_same():
     done = subprocess.run(
         [sys.executable, "-c", UNCOMPILED], capture_output=True, text=True, env=bare, cwd=ROOT, check=False
     )
-    assert done.stdout.strip() == "scalar_rgb (168, 224, 3) True", done.stderr
+    assert done.stdout.strip() == "scalar_rgb (168, 224, 3) True True", done.stderr

@@ -5,6 +5,7 @@ from itertools import chain
 import pytest
 import torch
 from tiny import UNET, write_rooms, write_speech
+from torch.nn.functional import adaptive_avg_pool2d
 
 from mvsd.data.pack import read_pack, write_pack
 from mvsd.denoiser import Denoiser
@@ -12,7 +13,17 @@ from mvsd.errors import UserError
 from mvsd.training.converters import FILES, ConverterTask, Hints, SceneFeatures, all_known, numbers_of
 from mvsd.training.loop import LoopConfig, Run, learning_rate, train
 from mvsd.training.recipes import WEIGHT_FILES, run_recipe
-from mvsd.training.scene import augment, features_of, hide_a_part, made_of, mixed, teaches
+from mvsd.training.scene import (
+    Draw,
+    augment,
+    features_of,
+    hide_a_part,
+    layouts,
+    made_of,
+    mixed,
+    reframed,
+    teaches,
+)
 from mvsd.training.vocoder import spectral_losses
 from mvsd.vision import SceneConfig, SceneEncoder
 
@@ -165,6 +176,24 @@ def test_augmented_pictures_stay_pictures():
     assert seen.min() >= 0
     assert seen.max() <= 1
     assert (seen - images).abs().mean() > 0.02
+
+
+def test_what_is_seen_where_turns_with_the_picture():
+    layouts = torch.rand(6, 1, 16, 16, generator=torch.Generator().manual_seed(0))
+    pictures = layouts.repeat_interleave(8, -1).repeat_interleave(8, -2)
+    draw = Draw(6, torch.Generator().manual_seed(1))
+    seen, said = reframed([pictures, layouts], torch.tensor([True, False] * 3), draw)
+    for here, there, before in zip(seen, said, layouts):
+        cells = adaptive_avg_pool2d(here, 16)
+        assert torch.corrcoef(torch.stack([cells.flatten(), there.flatten()]))[0, 1] > 0.9
+        assert torch.corrcoef(torch.stack([there.flatten(), before.flatten()]))[0, 1] < 0.5
+
+
+def test_layouts_come_out_of_the_pack_where_they_were_told(pack):
+    views = {view.room: view for view in pack.views if view.picture_count}
+    told, untold = layouts(pack, [views["0/0"], views["0/1"]])
+    assert told[:, 3, 5].tolist() == pytest.approx([50 / 255, 200 / 255])
+    assert untold.isnan().all()
 
 
 def test_a_hidden_part_is_a_box_of_at_most_half_the_side():

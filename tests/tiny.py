@@ -55,8 +55,8 @@ def response(t60_s: float, seed: int = 0) -> np.ndarray:
 
 
 def write_rooms(folder: Path, rooms: int = 20, views: int = 1) -> Path:
-    """A folder as `rooms` writes it, of synthetic responses and plain pictures."""
-    for name in ("rir", "image"):
+    """A folder as `rooms` writes it, of synthetic responses and plain pictures; layouts for all but room 1."""
+    for name in ("rir", "image", "layout"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     surfaces = [f"{name}_material" for name in ("west", "east", "south", "north", "floor", "ceiling")]
     lines = [",".join(["stem,room,t60_s,drr_db,distance_m,volume_m3,absorption", *surfaces])]
@@ -65,6 +65,8 @@ def write_rooms(folder: Path, rooms: int = 20, views: int = 1) -> Path:
             stem, t60_s = f"r{room:05d}_v{view}", 0.2 + 0.04 * room
             soundfile.write(folder / "rir" / f"{stem}.wav", response(t60_s, room), 16_000, subtype="FLOAT")
             Image.new("RGB", (64, 48), (10 * room, 120, 60)).save(folder / "image" / f"{stem}.jpg")
+            if room != 1:
+                Image.new("LA", (16, 16), (50, 200)).save(folder / "layout" / f"{stem}.png")
             lines.append(f"{stem},{room},{t60_s},5.0,2.0,{20 + room},0.2,brick,brick,glass,brick,carpet,plaster")
     (folder / "rooms.csv").write_text("\n".join(lines) + "\n")
     return folder

@@ -1,13 +1,15 @@
 """A training set in few, small files: speech, responses and pictures, each one flat array cut into shards.
 
 pack.json is the index. A shard is a safetensors file of at most 15 MiB with one tensor; a pool is its shards in a row:
-`speech` int16 at 16 kHz, `rir` half precision, `picture` JPEG bytes. Reading needs torch and safetensors alone.
+`speech` int16 at 16 kHz, `rir` half precision, `picture` JPEG bytes, `layout` as room_layout has it. Reading needs
+torch and safetensors alone.
 """
 
 from __future__ import annotations
 
 import csv
 import json
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,9 +21,10 @@ from torch import Tensor
 from mvsd.errors import UserError
 
 SHARD_BYTES = 15 * 2**20 - 4096
+LAYOUT_CELLS = 16  # as room_layout.CELLS, which needs more packages than training has
 DRY_DYNAMICS_DB = 35.0  # 95th minus 5th percentile of the frame level: drier speech has deeper pauses
 SPEECH_SHARE = 0.6  # of the budget in MiB
-POOLS = {"speech": torch.int16, "rir": torch.float16, "picture": torch.uint8}
+POOLS = {"speech": torch.int16, "rir": torch.float16, "picture": torch.uint8, "layout": torch.uint8}
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,7 @@ class RoomView:
     """One response, and the picture taken where it was heard (picture_count 0: none). begin, count: `rir` samples.
 
     surfaces: materials of the four walls, floor and ceiling; absorption: their mean coefficient, furniture included.
+    layout_begin: place in the `layout` pool; None where what the picture shows was not told.
     """
 
     begin: int
@@ -54,6 +58,7 @@ class RoomView:
     volume_m3: float | None
     absorption: float | None = None
     surfaces: tuple[str, ...] = ()
+    layout_begin: int | None = None
 
 
 @dataclass(frozen=True)
@@ -75,6 +80,13 @@ class Pack:
     def picture(self, view: RoomView) -> Tensor:
         """JPEG bytes, uint8."""
         return self.pools["picture"][view.picture_begin : view.picture_begin + view.picture_count]
+
+    def layout(self, view: RoomView) -> Tensor | None:
+        """(LAYOUT_CELLS, LAYOUT_CELLS, 2) uint8: distance and absorption of what is seen, cell by cell."""
+        if view.layout_begin is None:
+            return None
+        shape = (LAYOUT_CELLS, LAYOUT_CELLS, 2)
+        return self.pools["layout"][view.layout_begin : view.layout_begin + math.prod(shape)].view(shape)
 
 
 def read_pack(folder: str | Path) -> Pack:
@@ -251,9 +263,18 @@ def _view(row: dict, pools: dict[str, _Pool]) -> RoomView | None:
         None if measured else float(row["volume_m3"]),
         float(row["absorption"]) if "absorption" in row else None,
         tuple(row[f"{name}_material"] for name in SURFACES if f"{name}_material" in row),
+        None if measured else _layout(row, pools["layout"]),
     )
 
 
 def _jpeg(row: dict) -> bytes:
     file = row["folder"] / "image" / f"{row['stem']}.jpg"
     return file.read_bytes() if file.is_file() else b""
+
+
+def _layout(row: dict, pool: _Pool) -> int | None:
+    import numpy as np
+    from PIL import Image
+
+    file = row["folder"] / "layout" / f"{row['stem']}.png"
+    return pool.add(torch.from_numpy(np.array(Image.open(file))).flatten()) if file.is_file() else None

@@ -5,15 +5,16 @@ from __future__ import annotations
 import math
 from hashlib import sha256
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
-from mvsd.data.pack import Pack, RoomView
+from mvsd.data.pack import LAYOUT_CELLS, Pack, RoomView
 from mvsd.errors import UserError
 from mvsd.training.converters import SceneFeatures
-from mvsd.vision import READINGS, SceneConfig, SceneEncoder
+from mvsd.vision import GRID, READINGS, SceneConfig, SceneEncoder
 
 FILE = "scene.safetensors"
 PANORAMA_ASPECT = 1.9  # width over height
@@ -43,37 +44,64 @@ def teaches(view: RoomView) -> bool:
     return not view.held_out and draw < TEACHING_SHARE * 2**64
 
 
+def layouts(pack: Pack, views: list[RoomView]) -> Tensor:
+    """What the views' pictures show, (N, 2, LAYOUT_CELLS, LAYOUT_CELLS) in [0, 1]; NaN where it is not told."""
+    rows = torch.full((len(views), 2, LAYOUT_CELLS, LAYOUT_CELLS), math.nan)
+    for row, view in zip(rows, views):
+        if (layout := pack.layout(view)) is not None:
+            row.copy_(layout.permute(2, 0, 1).float() / 255)
+    return rows
+
+
 def truths(views: list[RoomView]) -> Tensor:
     """READINGS of these views, (N, 4)."""
     rows = [(math.log(v.distance_m), math.log(v.t60_s), v.drr_db / 10, math.log(v.volume_m3)) for v in views]
     return torch.tensor(rows)
 
 
-def augment(images: Tensor, wide: Tensor, generator: Generator) -> Tensor:
-    """Crop, mirror, exposure, contrast, colour cast, noise, a part hidden: each picture its own. (B, 3, S, S), [0, 1].
+class Draw:
+    """Uniform numbers, one a picture of a batch."""
+
+    def __init__(self, count: int, generator: Generator):
+        self.count, self.generator = count, generator
+
+    def __call__(self, low: float, high: float, *shape: int) -> Tensor:
+        return low + (high - low) * torch.rand(self.count, *shape, generator=self.generator)
+
+
+def reframed(parts: list[Tensor], wide: Tensor, draw: Draw) -> list[Tensor]:
+    """Pictures and what belongs to their places, (B, channels, side, side) each, cropped and mirrored alike.
 
     wide: (B,) bool, panoramas, which are turned to look another way first.
     """
-    count = len(images)
-    turns = torch.randint(images.shape[-1], (count,), generator=generator) * wide
-    images = torch.stack([image.roll(int(turn), -1) for image, turn in zip(images, turns)])
-
-    def draw(low: float, high: float, *shape: int) -> Tensor:
-        return low + (high - low) * torch.rand(count, *shape, generator=generator)
-
-    theta = torch.zeros(count, 2, 3)
-    zoom = draw(0.6, 1.0)
+    turns = torch.floor(draw(0, LAYOUT_CELLS)).long() * wide
+    zoom, theta = draw(0.6, 1.0), torch.zeros(draw.count, 2, 3)
     theta[:, 0, 0] = zoom * (draw(0, 1) < 0.5).float().mul(2).sub(1)
     theta[:, 1, 1] = zoom * draw(0.9, 1.1).clamp(max=1 / zoom)
     theta[:, 0, 2] = draw(-1, 1) * (1 - zoom)
     theta[:, 1, 2] = draw(-1, 1) * (1 - zoom)
-    grid = F.affine_grid(theta, list(images.shape), align_corners=False)
-    out = F.grid_sample(images, grid, padding_mode="border", align_corners=False)
-    out = out.clamp(min=1e-4) ** draw(0.7, 1.4, 1, 1, 1) * draw(0.7, 1.3, 1, 1, 1) * draw(0.88, 1.12, 3, 1, 1)
+    out = []
+    for part in parts:
+        cell = part.shape[-1] // LAYOUT_CELLS
+        turned = torch.stack([image.roll(int(turn) * cell, -1) for image, turn in zip(part, turns)])
+        grid = F.affine_grid(theta, list(part.shape), align_corners=False)
+        out.append(F.grid_sample(turned, grid, padding_mode="border", align_corners=False))
+    return out
+
+
+def augment(images: Tensor, wide: Tensor, generator: Generator) -> Tensor:
+    """Crop, mirror, exposure, contrast, colour cast, noise, a part hidden: each of (B, 3, S, S), [0, 1], its own."""
+    draw = Draw(len(images), generator)
+    return relit(reframed([images], wide, draw)[0], draw)
+
+
+def relit(images: Tensor, draw: Draw) -> Tensor:
+    """As another camera at another hour would have it."""
+    out = images.clamp(min=1e-4) ** draw(0.7, 1.4, 1, 1, 1) * draw(0.7, 1.3, 1, 1, 1) * draw(0.88, 1.12, 3, 1, 1)
     middle = out.mean((1, 2, 3), keepdim=True)
     out = middle + (out - middle) * draw(0.7, 1.3, 1, 1, 1)
-    grain = torch.randn(out.shape, generator=generator) * draw(0, 0.03, 1, 1, 1)
-    return hide_a_part((out + grain).clamp(0, 1), generator)
+    grain = torch.randn(out.shape, generator=draw.generator) * draw(0, 0.03, 1, 1, 1)
+    return hide_a_part((out + grain).clamp(0, 1), draw.generator)
 
 
 def hide_a_part(images: Tensor, generator: Generator) -> Tensor:
@@ -101,8 +129,27 @@ def _distance(read: Tensor, wanted: Tensor) -> Tensor:
     return (weight * F.smooth_l1_loss(read / spread, wanted / spread, beta=0.5, reduction="none")).mean()
 
 
+def _where_told(said: Tensor, wanted: Tensor, beta: float) -> Tensor:
+    """Mean smooth L1 over what is not NaN; nothing where all is."""
+    told = ~wanted.isnan()
+    loss = F.smooth_l1_loss(said, wanted.nan_to_num(0.0), beta=beta, reduction="none")
+    return (loss * told).sum() / told.sum().clamp(min=1)
+
+
+class Answers(NamedTuple):
+    """read, parts: READINGS by the embedding and by its tokens, (B, 4). surfaces: logits (B, 3, materials). absorption:
+    log of the mean one, (B,). layout: distance and absorption of what is seen, (B, 2, GRID, GRID)."""
+
+    read: Tensor
+    parts: Tensor
+    surfaces: Tensor
+    absorption: Tensor
+    layout: Tensor
+
+
 class Lesson(nn.Module):
-    """The encoder and what it is asked only while it learns: of what walls, floor and ceiling are, and how they absorb.
+    """The encoder and what it is asked only while it learns: of what walls, floor and ceiling are, how they absorb, and
+    how far away and how absorbent is what each part of the picture shows.
 
     A T60 alone says little of why; few rooms teach more when each says what it is made of.
     """
@@ -113,14 +160,21 @@ class Lesson(nn.Module):
         self.forget = nn.Dropout(0.2)
         self.surfaces = nn.Linear(encoder.config.dim, 3 * materials)
         self.absorption = nn.Linear(encoder.config.dim, 1)
+        self.layout = nn.Conv2d(256 + encoder.config.dim, 2, 1)
 
-    def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """images: (B, 3, H, W). READINGS by the embedding and by its tokens, (B, 4) each; logits (B, 3, materials);
-        log of the mean absorption (B,)."""
-        embedding, tokens = self.encoder(images)
+    def forward(self, images: Tensor) -> Answers:
+        """images: (B, 3, H, W)."""
+        fine = self.encoder.fine(images)
+        embedding, tokens = self.encoder.coarse(fine)
         embedding = self.forget(embedding)
-        read, parts = self.encoder.probe(embedding), self.encoder.probe(tokens).mean(1)
-        return read, parts, self.surfaces(embedding).unflatten(1, (3, -1)), self.absorption(embedding)[:, 0]
+        grid = tokens.transpose(1, 2).unflatten(2, (GRID, GRID))
+        return Answers(
+            self.encoder.probe(embedding),
+            self.encoder.probe(tokens).mean(1),
+            self.surfaces(embedding).unflatten(1, (3, -1)),
+            self.absorption(embedding)[:, 0],
+            self.layout(torch.cat([F.adaptive_avg_pool2d(fine, GRID), grid], 1)),
+        )
 
 
 def made_of(views: list[RoomView], materials: list[str]) -> Tensor:
@@ -148,6 +202,7 @@ class SceneTask:
         materials = sorted({material for view in train for material in view.surfaces})
         self.surfaces = made_of(train, materials)
         self.absorption = torch.tensor([view.absorption or math.nan for view in train]).log()
+        self.layouts = layouts(pack, train)
         self.model = Lesson(encoder, max(1, len(materials)))
         if init:
             encoder.load_state_dict(SceneEncoder.from_pretrained(init).state_dict())
@@ -156,28 +211,30 @@ class SceneTask:
             encoder.probe.bias.data.copy_(self.truth.mean(0))
 
     def draw(self, generator: Generator) -> tuple[Tensor, ...]:
-        """Augmented pictures (B, 3, S, S), their READINGS (B, 4), shares of materials (B, 3, materials) and log mean
-        absorption (B,)."""
-        pick = torch.randint(len(self.images), (self.batch,), generator=generator)
+        """Augmented pictures (B, 3, S, S), their READINGS (B, 4), shares of materials (B, 3, materials), log mean
+        absorption (B,) and layouts (B, 2, GRID, GRID)."""
+        pick, draw = torch.randint(len(self.images), (self.batch,), generator=generator), Draw(self.batch, generator)
+        images, layouts = reframed([self.images[pick].float() / 255, self.layouts[pick]], self.wide[pick], draw)
         truths = (part[pick] for part in (self.truth, self.surfaces, self.absorption))
-        return mixed((augment(self.images[pick].float() / 255, self.wide[pick], generator), *truths), generator)
+        return mixed((relit(images, draw), *truths, F.adaptive_avg_pool2d(layouts, GRID)), generator)
 
     def losses(self, model: nn.Module, batch: tuple[Tensor, ...], generator: Generator) -> dict[str, Tensor]:
         device = next(model.parameters()).device
-        wanted, shares, absorption = (part.to(device) for part in batch[1:])
-        read, parts, logits, absorbs = model(batch[0].to(device, memory_format=torch.channels_last))
+        wanted, shares, absorption, layout = (part.to(device) for part in batch[1:])
+        said: Answers = model(batch[0].to(device, memory_format=torch.channels_last))
         return {
-            "embedding": _distance(read, wanted),
-            "tokens": 0.3 * _distance(parts, wanted),
-            "surfaces": -0.1 * (shares * logits.float().log_softmax(-1)).sum(-1).mean(),
-            "absorption": F.smooth_l1_loss(absorbs, absorption, beta=0.3, reduction="none").nan_to_num(0.0).mean(),
+            "embedding": _distance(said.read, wanted),
+            "tokens": 0.3 * _distance(said.parts, wanted),
+            "surfaces": -0.1 * (shares * said.surfaces.float().log_softmax(-1)).sum(-1).mean(),
+            "absorption": _where_told(said.absorption, absorption, 0.3),
+            "layout": 4.0 * _where_told(said.layout, layout, 0.1),
         }
 
     def validate(self, model: nn.Module) -> dict[str, float]:
         """Share of variance explained of each reading on unseen rooms (R squared), and mean error of log T60."""
         device = next(model.parameters()).device
         images = (part.float().div(255).to(device) for part in self.check_images.split(64))
-        read = torch.cat([model(part)[0].float().cpu() for part in images])
+        read = torch.cat([model(part).read.float().cpu() for part in images])
         error = (read - self.check_truth).square().mean(0)
         distance = float(_distance(read, self.check_truth))
         r2 = 1 - error / self.check_truth.var(0)
