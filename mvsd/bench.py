@@ -113,7 +113,7 @@ def _loaded(system: System, weights: str, threads: int) -> Callable[[float], Non
     from mvsd.clip import Clip
     from mvsd.conversion import Settings
     from mvsd.converters import Dereverberator, Reverberator, convert
-    from mvsd.metrics import wpe
+    from mvsd.systems.wpe import wpe
     from mvsd.vision import load_image
 
     if threads:

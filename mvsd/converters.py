@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
@@ -78,7 +78,7 @@ class MvsdConverter:
         Raises UserError for settings out of range or a clip that lacks what is needed.
         """
         settings = settings.for_task(self.task)
-        _check(settings)
+        check_settings(settings)
         if "image" in self.needs and clip.image is None and settings.t60_s is None:
             raise UserError(f"The {self.name} needs a picture of the room. Add one, or give the room's T60.")
         begin = time.monotonic()
@@ -89,9 +89,10 @@ class MvsdConverter:
         condition = self.condition(clip, settings)
         for done, total, mel in self._sample(source_mel, condition, settings):
             yield Progress(done, total, (mel[0] - math.log(gain)).clamp(min=SILENCE).cpu())
-        audio = self.sound(mel[0], source, settings.seed)[: len(source)].cpu()
-        audio = self._trimmed(audio, len(clip.audio)) / gain
-        yield self._conversion(clip, audio, settings, time.monotonic() - begin, condition)
+        audio, spoken = self.sound(mel[0], source, settings.seed).cpu(), len(clip.audio)
+        audio = rung_out(audio, spoken) if self.tail_s else audio[:spoken]
+        origin = Origin(self.name, self.denoiser.checkpoint_sha256, settings, str(self.device), **_read(condition))
+        yield finished(clip, audio / gain, origin, time.monotonic() - begin)
 
     def _sample(
         self, source_mel: Tensor, condition: Condition, settings: Settings
@@ -115,39 +116,6 @@ class MvsdConverter:
         """mel (128, frames) and source (samples,) at the working level to samples: whichever inverse measures best."""
         return vocode(self.vocoder, mel, source, self.task, seed)
 
-    def _trimmed(self, audio: Tensor, speech_end: int) -> Tensor:
-        """Cut after the speech where the tail has died, and fade the last 50 ms of it out."""
-        if self.tail_s == 0:
-            return audio[:speech_end]
-        levels = audio[: len(audio) // MEL.hop * MEL.hop].reshape(-1, MEL.hop).square().mean(1)
-        alive = int((levels > levels.max() * 10 ** (-DEAD_DB / 10)).nonzero().max()) + 1
-        fade = int(FADE_S * SAMPLE_RATE)
-        end = min(len(audio), max(speech_end, alive * MEL.hop) + fade)
-        ramp = torch.ones(end)
-        ramp[end - fade :] = torch.linspace(1, 0, fade)
-        return audio[:end] * ramp
-
-    def _conversion(
-        self, clip: Clip, audio: Tensor, settings: Settings, seconds: float, condition: Condition
-    ) -> Conversion:
-        lowered = min(1.0, CEILING / max(float(audio.abs().max()), 1e-9))
-        audio, source = audio * lowered, pad(clip.audio, (0, len(audio) - len(clip.audio)))
-        return Conversion(
-            source=source,
-            audio=audio,
-            sample_rate=SAMPLE_RATE,
-            source_mel=log_mel(source[None])[0],
-            mel=log_mel(audio[None])[0],
-            speech_end=len(clip.audio),
-            gain_db=20 * math.log10(lowered),
-            system=self.name,
-            checkpoint_sha256=self.denoiser.checkpoint_sha256,
-            settings=settings,
-            seconds=seconds,
-            device=str(self.device),
-            **_read(condition),
-        )
-
 
 class Reverberator(MvsdConverter):
     """f of the paper: speech as if spoken in the room of the picture. The room may ring up to 3 s beyond the speech."""
@@ -167,13 +135,54 @@ class Dereverberator(MvsdConverter):
         return masked(mel, source, seed)
 
 
+def rung_out(audio: Tensor, speech_end: int) -> Tensor:
+    """(samples,) cut after the speech where the tail has died, its last 50 ms faded out."""
+    levels = audio[: len(audio) // MEL.hop * MEL.hop].reshape(-1, MEL.hop).square().mean(1)
+    alive = int((levels > levels.max() * 10 ** (-DEAD_DB / 10)).nonzero().max()) + 1
+    fade = int(FADE_S * SAMPLE_RATE)
+    end = min(len(audio), max(speech_end, alive * MEL.hop) + fade)
+    ramp = torch.ones(end)
+    ramp[end - fade :] = torch.linspace(1, 0, fade)
+    return audio[:end] * ramp
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Which system made a clip, from which weights (empty: it has none), how and where; what it read in a picture."""
+
+    system: str
+    checkpoint_sha256: str
+    settings: Settings
+    device: str
+    read_t60_s: float | None = None
+    read_drr_db: float | None = None
+
+
+def finished(clip: Clip, audio: Tensor, origin: Origin, seconds: float) -> Conversion:
+    """audio: (samples,) at the clip's level, as long as the clip or longer. It is lowered where it would clip."""
+    lowered = min(1.0, CEILING / max(float(audio.abs().max()), 1e-9))
+    audio, source = audio * lowered, pad(clip.audio, (0, len(audio) - len(clip.audio)))
+    return Conversion(
+        source=source,
+        audio=audio,
+        sample_rate=SAMPLE_RATE,
+        source_mel=log_mel(source[None])[0],
+        mel=log_mel(audio[None])[0],
+        speech_end=len(clip.audio),
+        gain_db=20 * math.log10(lowered),
+        seconds=seconds,
+        **vars(origin),
+    )
+
+
 def _read(condition: Condition) -> dict[str, float]:
     """What the probe read in the picture, as Conversion names it; nothing where there was none."""
     _, log_t60, drr = condition.reading[0].tolist()
     return {} if math.isnan(log_t60) else {"read_t60_s": math.exp(log_t60), "read_drr_db": 10 * drr}
 
 
-def _check(settings: Settings) -> None:
+def check_settings(settings: Settings) -> None:
+    """Raises UserError for what is out of range."""
     if settings.sampler not in SAMPLERS:
         raise UserError(f"There is no sampler {settings.sampler}. Choose {', '.join(SAMPLERS)}.")
     if not 1 <= settings.steps <= 250:

@@ -24,7 +24,8 @@ from mvsd.clip import Clip
 from mvsd.conversion import Conversion, Progress, Settings
 from mvsd.converters import WEIGHTS, Dereverberator, MvsdConverter, Reverberator
 from mvsd.errors import UserError
-from mvsd.metrics import bootstrap_interval, detail_ratio, mel_error_db, pesq_wb, wpe
+from mvsd.metrics import bootstrap_interval, detail_ratio, mel_error_db, pesq_wb
+from mvsd.systems.wpe import wpe
 from mvsd.vision import load_image
 from mvsd.vocoder import griffin_lim, masked, vocode
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from mvsd.audio import DB_PER_NEPER
@@ -44,16 +43,3 @@ def bootstrap_interval(values: np.ndarray, groups: np.ndarray, seed: int = 0, dr
     picks = np.random.default_rng(seed).integers(len(names), size=(draws, len(names)))
     means = sums[picks].sum(1) / counts[picks].sum(1)
     return float(np.quantile(means, 0.025)), float(np.quantile(means, 0.975))
-
-
-def wpe(audio: Tensor, taps: int = 20, delay: int = 3, iterations: int = 3) -> Tensor:
-    """Weighted prediction error, the classical dereverberation (Nakatani et al. 2010; package nara_wpe), one channel.
-
-    audio: (samples,) at 16 kHz. STFT 512 / 128. Returns (samples,).
-    """
-    from nara_wpe.utils import istft, stft
-    from nara_wpe.wpe import wpe_v8
-
-    spectrum = stft(audio.numpy()[None], size=512, shift=128).transpose(2, 0, 1)  # (bins, channels, frames)
-    dry = wpe_v8(spectrum, taps=taps, delay=delay, iterations=iterations)
-    return torch.from_numpy(istft(dry.transpose(1, 2, 0), size=512, shift=128)[0, : len(audio)]).float()
