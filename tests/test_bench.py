@@ -10,6 +10,8 @@ from tiny import write_weights
 from mvsd.bench import COMPARED_S, WPE, Speed, System, bench, systems, table
 from mvsd.errors import UserError
 
+pytestmark = pytest.mark.whole
+
 
 def test_each_system_has_its_own_start_times_and_memory(tmp_path):
     chosen = [System("reverberator", "match", (0.5, COMPARED_S)), System(WPE, "", (COMPARED_S,))]

@@ -47,6 +47,7 @@ def mvsd(monkeypatch, capsys):
     return run
 
 
+@pytest.mark.whole
 def test_match_writes_a_wav_and_says_what_it_did(lab):
     done = shell("match", "--image", lab / "p.jpg", "--speech", lab / "s.wav", "--out", lab / "o.wav",
                  "--steps", 2, "--seed", 3, "--distance", 2, "--weights", lab / "weights")  # fmt: skip
@@ -84,6 +85,7 @@ def test_bad_input_ends_in_one_line_and_code_2(lab, mvsd, words, said):
     assert len(talk.strip().splitlines()) == 1
 
 
+@pytest.mark.whole
 def test_a_command_without_its_packages_names_the_line_that_installs_them(lab, tmp_path):
     (tmp_path / "accelerate.py").write_text("raise ModuleNotFoundError(name='accelerate')")
     done = shell("train", "tiny", "--data", lab, "--out", tmp_path / "run", PYTHONPATH=str(tmp_path))

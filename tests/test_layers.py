@@ -178,6 +178,7 @@ def test_no_package_is_pinned_twice():
     assert len(names) == len(set(names))
 
 
+@pytest.mark.whole
 @pytest.mark.parametrize("module", ["mvsd.cli", "mvsd.ui"])
 def test_torch_is_not_loaded_before_it_is_needed(module):
     walk = f"""

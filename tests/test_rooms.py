@@ -214,6 +214,7 @@ def test_each_view_has_a_row_and_a_response_of_its_t60(three_rooms):
     assert all(0.1 <= time_s <= 3 for time_s in heard)
 
 
+@pytest.mark.whole
 def test_resume_after_a_kill_gives_the_same_set(three_rooms, tmp_path):
     whole, table = three_rooms
     simulate(2, 9, tmp_path, views=2, workers=1, picture_px=0)
@@ -255,6 +256,7 @@ print(painter.mi.variant(), picture.shape, picture.std() > 20, layout.std() > 20
 """
 
 
+@pytest.mark.whole
 def test_without_llvm_pictures_are_painted_all_the_same():
     bare = {name: value for name, value in os.environ.items() if name != "DRJIT_LIBLLVM_PATH"}
     done = subprocess.run(

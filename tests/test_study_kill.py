@@ -42,6 +42,7 @@ def serve(studies: Path, port: int) -> subprocess.Popen:
     pytest.fail("The server did not start.")
 
 
+@pytest.mark.whole
 @pytest.mark.kill
 def test_nothing_acknowledged_is_lost_when_the_server_is_killed(tmp_path: Path):
     gold = {"per_session": 4, "per_block": 4, "repeat": 2}

@@ -12,6 +12,8 @@ from mvsd.errors import UserError
 from mvsd.study.simulate_answers import World
 from mvsd.ui.simulated import simulate
 
+pytestmark = pytest.mark.whole
+
 QUICK = {"listening": {"min_heard_s": 0.0}, "stop": {"listeners": 12}}
 
 

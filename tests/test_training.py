@@ -52,6 +52,7 @@ def losses(folder):
     return [row["diffusion"] for row in rows if "diffusion" in row]
 
 
+@pytest.mark.whole
 def test_the_loss_falls(pack, tmp_path):
     train(run(pack, tmp_path), steps=100)
     first, last = losses(tmp_path)[0], losses(tmp_path)[-1]
@@ -96,6 +97,7 @@ def test_the_run_folder_tells_what_was_run(pack, tmp_path):
     assert (told["steps"], told["recipe"], told["loop"]["lr"]) == (3, "test", LOOP.lr)
 
 
+@pytest.mark.whole
 def test_the_first_minute_fixes_the_number_of_steps(pack, tmp_path, monkeypatch):
     monkeypatch.setattr("mvsd.training.loop.MEASURE_S", 0.2)
     timed = run(pack, tmp_path)
@@ -220,6 +222,7 @@ def test_spectral_losses_are_zero_for_the_same_sound_and_grow_with_the_differenc
     assert all(near[name] < far[name] for name in near)
 
 
+@pytest.mark.whole
 def test_a_recipe_leaves_all_weights_and_can_be_run_again(pack_folder, tmp_path):
     assert run_recipe("tiny", pack_folder, tmp_path / "run", steps=1)
     files = {file.name for file in (tmp_path / "run" / "weights").iterdir()}
@@ -227,6 +230,7 @@ def test_a_recipe_leaves_all_weights_and_can_be_run_again(pack_folder, tmp_path)
     assert run_recipe("tiny", pack_folder, tmp_path / "run", steps=1)
 
 
+@pytest.mark.whole
 def test_a_stage_can_begin_from_weights_alone(pack_folder, tmp_path):
     run_recipe("tiny:match", pack_folder, tmp_path / "one", steps=1)
     run_recipe("tiny:match", pack_folder, tmp_path / "two", steps=1, init=tmp_path / "one" / "weights", seed=9)

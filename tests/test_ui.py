@@ -27,6 +27,8 @@ from mvsd.ui.page import build
 from mvsd.ui.results import table
 from mvsd.ui.server import launch
 
+pytestmark = pytest.mark.whole
+
 ROOT = Path(__file__).parents[1]
 
 
