@@ -159,12 +159,17 @@ def train(
     ] = False,
     seed: Seed = Settings.seed,
     lr: Annotated[float | None, typer.Option(help="Highest learning rate; the recipe's if not given.")] = None,
+    parts: Annotated[
+        int | None,
+        typer.Option(min=1, help="Cut each batch in so many; processes share them. One a process if not given."),
+    ] = None,
+    compiled: Annotated[bool, typer.Option("--compile", help="Compile the networks (torch.compile).")] = False,
 ) -> None:
-    """Train a recipe; what comes out lies in OUT/weights."""
-    from mvsd.training.recipes import run_recipe
+    """Train a recipe; what comes out lies in OUT/weights. Several GPUs: accelerate launch -m mvsd train ..."""
+    from mvsd.training.recipes import Wishes, run_recipe
 
-    bar = Bar("training step")
-    finished = run_recipe(recipe, data, out, minutes, steps, stop_after, init, pretrained, seed, lr, bar)
+    wishes = Wishes(minutes, steps, stop_after, init, pretrained, seed, lr, parts, compiled)
+    finished = run_recipe(recipe, data, out, wishes, Bar("training step"))
     print(out / "weights" if finished else f"{out}: stopped with a checkpoint; the same command goes on")
 
 

@@ -12,7 +12,7 @@ from mvsd.denoiser import Denoiser
 from mvsd.errors import UserError
 from mvsd.training.converters import FILES, ConverterTask, Hints, SceneFeatures, all_known, numbers_of
 from mvsd.training.loop import LoopConfig, Run, learning_rate, train
-from mvsd.training.recipes import WEIGHT_FILES, run_recipe
+from mvsd.training.recipes import WEIGHT_FILES, Wishes, run_recipe
 from mvsd.training.scene import (
     Draw,
     augment,
@@ -81,7 +81,7 @@ def test_workers_change_nothing(pack, tmp_path):
 def test_a_torn_state_file_never_replaces_a_whole_one(pack, tmp_path):
     first = run(pack, tmp_path)
     train(first, steps=2)
-    (tmp_path / "state.tmp").write_bytes(b"killed while writing")
+    (tmp_path / "state.pt.tmp").write_bytes(b"killed while writing")
     assert run(pack, tmp_path).step == 2
 
 
@@ -224,16 +224,16 @@ def test_spectral_losses_are_zero_for_the_same_sound_and_grow_with_the_differenc
 
 @pytest.mark.whole
 def test_a_recipe_leaves_all_weights_and_can_be_run_again(pack_folder, tmp_path):
-    assert run_recipe("tiny", pack_folder, tmp_path / "run", steps=1)
+    assert run_recipe("tiny", pack_folder, tmp_path / "run", Wishes(steps=1))
     files = {file.name for file in (tmp_path / "run" / "weights").iterdir()}
     assert files == set(chain.from_iterable(WEIGHT_FILES.values()))
-    assert run_recipe("tiny", pack_folder, tmp_path / "run", steps=1)
+    assert run_recipe("tiny", pack_folder, tmp_path / "run", Wishes(steps=1))
 
 
 @pytest.mark.whole
 def test_a_stage_can_begin_from_weights_alone(pack_folder, tmp_path):
-    run_recipe("tiny:match", pack_folder, tmp_path / "one", steps=1)
-    run_recipe("tiny:match", pack_folder, tmp_path / "two", steps=1, init=tmp_path / "one" / "weights", seed=9)
+    run_recipe("tiny:match", pack_folder, tmp_path / "one", Wishes(steps=1))
+    run_recipe("tiny:match", pack_folder, tmp_path / "two", Wishes(steps=1, init=tmp_path / "one" / "weights", seed=9))
     one, two = (Denoiser.from_pretrained(tmp_path / n / "weights" / FILES["match"]) for n in ("one", "two"))
     apart = [(a - b).abs().max() for a, b in zip(one.state_dict().values(), two.state_dict().values())]
     assert max(apart) < 0.05
@@ -241,7 +241,7 @@ def test_a_stage_can_begin_from_weights_alone(pack_folder, tmp_path):
 
 def test_mutual_training_without_converters_says_what_is_missing(pack_folder, tmp_path):
     with pytest.raises(UserError, match="Train match and dereverb first"):
-        run_recipe("tiny:mutual", pack_folder, tmp_path / "run", steps=1)
+        run_recipe("tiny:mutual", pack_folder, tmp_path / "run", Wishes(steps=1))
 
 
 def test_an_unknown_recipe_is_told(pack_folder, tmp_path):

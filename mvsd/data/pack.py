@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -100,10 +101,17 @@ def read_pack(folder: str | Path) -> Pack:
         missing = [name for name in shards if not (path.parent / name).is_file()]
         if missing:
             raise UserError(f"{folder} lacks {missing[0]} and {len(missing) - 1} more shards. Copy the whole pack.")
-        parts = [load_file(path.parent / name)[pool] for name in shards]
+        parts = [_shard(path.parent / name, pool) for name in shards]
         pools[pool] = torch.cat(parts) if parts else torch.zeros(0, dtype=POOLS[pool])
     utterances = [Utterance(**row) for row in index["utterances"]]
     return Pack(utterances, [RoomView(**row) for row in index["views"]], pools)
+
+
+def _shard(path: Path, pool: str) -> Tensor:
+    try:
+        return load_file(path)[pool]
+    except (SafetensorError, KeyError, OSError) as error:
+        raise UserError(f"{path} is damaged ({error}). Copy the pack again, or make it anew.") from error
 
 
 class _Pool:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
-from torch import Generator, Tensor, nn
+from torch import Generator, Tensor
 
 from mvsd.audio import log_mel
 from mvsd.conversion import USUAL_STEPS
@@ -109,17 +109,16 @@ class ConverterTask:
         return target, source, self.hints.leave(all_known(drawn.views, self.features, generator), generator)
 
     def losses(
-        self, model: nn.Module, batch: tuple[Tensor, Tensor, Condition], generator: Generator
+        self, model: Denoiser, batch: tuple[Tensor, Tensor, Condition], generator: Generator, step: int
     ) -> dict[str, Tensor]:
         device = next(model.parameters()).device
         target, source, condition = (part.to(device) for part in batch)
-        bare = model.module if hasattr(model, "module") else model
-        return bare.window_loss(target, source, condition, generator)
+        return model.window_loss(target, source, condition, generator)
 
-    def validate(self, model: nn.Module) -> dict[str, float]:
+    def validate(self, model: Denoiser) -> dict[str, float]:
         return judged(model, self.check, self.features)
 
-    def export(self, model: nn.Module, folder: Path, notes: dict[str, str]) -> None:
+    def export(self, model: Denoiser, folder: Path, notes: dict[str, str]) -> None:
         model.save(folder / FILES[self.config.task], notes)
 
 

@@ -1,7 +1,8 @@
 """The one training loop: fixed steps, EMA, checkpoints that survive a kill at any moment, metrics as JSON lines.
 
-What is trained is a `Task`; the loop knows nothing of sound. Every step draws from a generator seeded by (seed, step),
-so a resumed run sees what an unbroken one would have seen.
+What is trained is a `Task`; the loop knows nothing of sound. It runs in one process or in several that see one folder
+(`accelerate launch -m mvsd train`). Every part of every batch draws from a generator of its own, so a resumed run sees
+what an unbroken one would have seen, and several processes see what one would.
 """
 
 from __future__ import annotations
@@ -11,21 +12,25 @@ import logging
 import math
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
-from itertools import count
 from pathlib import Path
 from typing import Any, Protocol
 
 import torch
 from accelerate import Accelerator
+from accelerate.utils import broadcast
+from safetensors import SafetensorError
 from torch import Generator, Tensor, nn
-from torch.utils.data import DataLoader, Dataset
 
 from mvsd.errors import UserError
+from mvsd.training.batches import Batches, Sharing, seeded
+from mvsd.training.run_folder import RunFolder, circumstances
 
 log = logging.getLogger(__name__)
 MEASURE_S = 60  # the first minute tells the speed
 OVERHEAD = 0.97  # share of a timed run that is steps; the rest is validation and checkpoints
+NOTE_EVERY = 50  # steps
 
 
 class Task(Protocol):
@@ -34,11 +39,11 @@ class Task(Protocol):
     model: nn.Module
 
     def draw(self, generator: Generator) -> Any:
-        """One batch, on the CPU; may run in a worker process."""
+        """One part of a batch, on the CPU; may run in a worker process."""
         ...
 
-    def losses(self, model: nn.Module, batch: Any, generator: Generator) -> dict[str, Tensor]:
-        """Named loss terms of a batch; their sum is minimised. What is random beyond the batch comes from generator."""
+    def losses(self, model: nn.Module, batch: Any, generator: Generator, step: int) -> dict[str, Tensor]:
+        """Named loss terms of what was drawn; their sum is minimised. What is random beyond it comes from generator."""
         ...
 
     def validate(self, model: nn.Module) -> dict[str, float]: ...
@@ -62,6 +67,7 @@ class LoopConfig:
     validate_every: int = 1000
     workers: int = 0  # processes that draw batches; they change nothing but the speed
     save_every_s: float = 120.0
+    parts: int = 1  # of a batch: what processes share out, and one process does in turn
 
 
 def learning_rate(step: int, total: int | None, config: LoopConfig) -> float:
@@ -77,29 +83,6 @@ def multiplies_bf16(device: torch.device) -> bool:
     if device.type != "cpu":
         return True
     return torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported()
-
-
-class Batches(Dataset):
-    """The task's batches by step: each from a generator of its own, so that workers and resumes change nothing."""
-
-    def __init__(self, task: Task, seed: int):
-        self.task, self.seed = task, seed
-
-    def __getitem__(self, step: int) -> Any:
-        return self.task.draw(seeded(self.seed, step, 0))
-
-    def since(self, step: int, workers: int) -> Iterator[Any]:
-        """Batch after batch from `step` on, without end."""
-        return iter(DataLoader(self, batch_size=None, sampler=count(step), num_workers=workers, collate_fn=as_it_is))
-
-
-def as_it_is(batch: Any) -> Any:
-    return batch
-
-
-def seeded(seed: int, step: int, use: int) -> Generator:
-    """The generator of one step for one use (0: the batch, 1: the loss)."""
-    return torch.Generator().manual_seed((seed * 1_000_003 + step) * 2 + use)
 
 
 class Average:
@@ -118,76 +101,116 @@ class Average:
                 self.state[name].copy_(tensor)
 
 
+class Objective(nn.Module):
+    """A task's losses as a forward pass: processes average the gradients of what goes through one, and of no more."""
+
+    def __init__(self, task: Task):
+        super().__init__()
+        self.task, self.model = task, task.model
+
+    def forward(self, batch: Any, generator: Generator, step: int) -> dict[str, Tensor]:
+        return self.task.losses(self.model, batch, generator, step)
+
+
 class Run:
-    """A run folder: run.json (what was asked and the number of steps), metrics.jsonl, state.pt, and the weights."""
+    """A run and its folder. about: what makes it this run and no other; a folder of another is refused."""
 
     def __init__(self, folder: Path, task: Task, config: LoopConfig, about: dict[str, Any]):
-        folder.mkdir(parents=True, exist_ok=True)
-        self.folder, self.task, self.config = folder, task, config
+        self.path, self.folder, self.task, self.config = folder, RunFolder(folder), task, config
         self.accelerator = Accelerator()
+        self.sharing = Sharing(config.parts, self.accelerator.process_index, self.accelerator.num_processes)
         decayed = [p for p in task.model.parameters() if p.ndim > 1]
         plain = [p for p in task.model.parameters() if p.ndim <= 1]
         groups = [{"params": decayed, "weight_decay": config.weight_decay}, {"params": plain, "weight_decay": 0.0}]
         optimizer = torch.optim.AdamW(groups, lr=config.lr, betas=(0.9, 0.99), fused=True)
-        self.model, self.optimizer = self.accelerator.prepare(task.model, optimizer)
+        self.objective, self.optimizer = self.accelerator.prepare(Objective(task), optimizer)
         self.average = Average(self.bare, config.ema)
         self.bf16 = config.bf16 and multiplies_bf16(self.accelerator.device)
         self.step, self.total = 0, None
+        self.sums: dict[str, Tensor | float] = {}  # of the loss terms since they were last noted
         self.about = about | {"loop": asdict(config)}
+        self.circumstances = circumstances() | {"processes": self.sharing.processes}
         self._resume()
 
     @property
     def bare(self) -> nn.Module:
-        return self.accelerator.unwrap_model(self.model)
+        return self.task.model
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process is the one that writes."""
+        return self.accelerator.is_main_process
 
     def _resume(self) -> None:
-        path = self.folder / "state.pt"
-        if not path.is_file():
+        kept = self.folder.read_state(self.accelerator.device)
+        if kept is None:
             return
-        kept = torch.load(path, weights_only=True, map_location=self.accelerator.device)
         if kept["about"] != json.dumps(self.about, sort_keys=True):
-            raise UserError(
-                f"{self.folder} holds a run with other settings. Choose another --out, or go back to those."
-            )
+            raise UserError(f"{self.path} holds a run with other settings. Choose another --out, or go back to those.")
         self.bare.load_state_dict(kept["model"])
         self.optimizer.load_state_dict(kept["optimizer"])
         self.average.state = kept["average"]
-        self.step, self.total = kept["step"], kept["total"]
+        self.step, self.total, self.sums = kept["step"], kept["total"], kept["sums"]
+        if self.leads:
+            self.folder.forget_after(kept["noted"])
         log.info("resumed at step %d of %s", self.step, self.total)
 
     def save(self) -> None:
         """Write the state so that a kill leaves either the old file or the new one."""
+        if not self.leads:
+            return
         state = {
             "model": self.bare.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "average": self.average.state,
             "step": self.step,
             "total": self.total,
+            "sums": {name: float(value) for name, value in self.sums.items()},
             "about": json.dumps(self.about, sort_keys=True),
         }
-        torch.save(state, self.folder / "state.tmp")
-        (self.folder / "state.tmp").replace(self.folder / "state.pt")
-        head = self.about | {"steps": self.total, "step": self.step}
-        (self.folder / "run.json").write_text(json.dumps(head, indent=1))
+        self.folder.keep(state, self.about | self.circumstances | {"steps": self.total, "step": self.step})
 
     def note(self, row: dict[str, float]) -> None:
-        with open(self.folder / "metrics.jsonl", "a") as file:
-            file.write(json.dumps({"step": self.step, **{k: round(v, 5) for k, v in row.items()}}) + "\n")
+        if self.leads:
+            self.folder.note({"step": self.step} | row)
 
-    def one_step(self, batch: Any) -> dict[str, Tensor]:
-        """Optimise once; returns the loss terms."""
+    def note_losses(self, seconds: float) -> None:
+        """The mean of each loss term since they were last noted, over all processes."""
+        sums = torch.tensor([float(value) for value in self.sums.values()], device=self.accelerator.device) / NOTE_EVERY
+        means = self.accelerator.reduce(sums, "mean").tolist()
+        rate = learning_rate(self.step, self.total, self.config)
+        self.note(dict(zip(self.sums, means)) | {"lr": rate, "seconds": seconds})
+        self.sums = {}
+
+    def agreed(self, number: float) -> float:
+        """What the leading process says; the others' clocks differ."""
+        if self.sharing.processes == 1:
+            return number
+        return broadcast(torch.tensor(number, device=self.accelerator.device), 0).item()
+
+    def one_step(self, batches: Iterator[Any]) -> None:
+        """Optimise once, over our parts of the next batch."""
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(self.step, self.total, self.config)
-        with torch.autocast(self.accelerator.device.type, torch.bfloat16, enabled=self.bf16):
-            losses = self.task.losses(self.model, batch, seeded(self.config.seed, self.step, 1))
-        self.accelerator.backward(sum(losses.values()))
-        norm = self.accelerator.clip_grad_norm_(self.model.parameters(), self.config.clip_norm)
+        numbers = self.sharing.numbers(self.step)
+        for number in numbers:
+            is_last = number == numbers[-1]
+            with nullcontext() if is_last else self.accelerator.no_sync(self.objective):
+                self._learn(next(batches), number, len(numbers))
+        norm = self.accelerator.clip_grad_norm_(self.bare.parameters(), self.config.clip_norm)
         if torch.isfinite(norm):
             self.optimizer.step()
         self.optimizer.zero_grad()
         self.step += 1
         self.average.update(self.bare, self.step)
-        return losses
+
+    def _learn(self, batch: Any, number: int, shares: int) -> None:
+        """Gradients of one part, which is one of `shares` of ours."""
+        with torch.autocast(self.accelerator.device.type, torch.bfloat16, enabled=self.bf16):
+            losses = self.objective(batch, seeded(self.config.seed, number, 1), self.step)
+        self.accelerator.backward(sum(losses.values()) / shares)
+        for name, value in losses.items():
+            self.sums[name] = self.sums.get(name, 0.0) + value.detach().float() / shares
 
     def validate(self) -> dict[str, float]:
         """The task's own measure, on the averaged weights."""
@@ -200,11 +223,26 @@ class Run:
         self.bare.train()
         return row
 
+    def note_validation(self) -> None:
+        if self.leads:
+            self.note(self.validate())
+        self.accelerator.wait_for_everyone()
+
     def export(self) -> None:
-        """Write the averaged weights as they ship."""
-        self.bare.load_state_dict(self.average.state)
-        notes = {"recipe": str(self.about.get("recipe", "")), "training_steps": str(self.step)}
-        self.task.export(self.bare.eval(), self.folder, notes)
+        """Write the averaged weights as they ship; none is there before all of them are whole."""
+        if self.leads:
+            self.bare.load_state_dict(self.average.state)
+            notes = {"recipe": str(self.about.get("recipe", "")), "training_steps": str(self.step)}
+            part = self.path / "export.tmp"
+            part.mkdir(exist_ok=True)
+            try:
+                self.task.export(self.bare.eval(), part, notes)
+            except (OSError, SafetensorError) as error:
+                raise UserError(f"The weights could not be written to {part} ({error}). Free some space.") from error
+            for file in part.iterdir():
+                file.replace(self.path / file.name)
+            part.rmdir()
+        self.accelerator.wait_for_everyone()
 
 
 def train(
@@ -219,31 +257,27 @@ def train(
     minutes: the run's whole clock; the speed of the first minute fixes the number of steps, once.
     """
     run.total = run.total or steps
-    run.model.train()
-    begin = saved = time.monotonic()
-    first, sums = run.step, {}
-    batches = Batches(run.task, run.config.seed).since(run.step, run.config.workers)
+    run.bare.train()
+    begin, first, saved = time.monotonic(), run.step, 0.0
+    batches = Batches(run.task, run.config.seed).since(run.step, run.sharing, run.config.workers)
     while run.total is None or run.step < run.total:
-        for name, value in run.one_step(next(batches)).items():
-            sums[name] = sums.get(name, 0.0) + value.detach()
-        now = time.monotonic()
-        if run.total is None and now - begin > MEASURE_S:
-            run.total = run.step + int((run.step - first) / (now - begin) * (minutes * 60 - MEASURE_S) * OVERHEAD)
-        if run.step % 50 == 0:
-            row = {name: float(value) / 50 for name, value in sums.items()}
-            run.note(row | {"lr": learning_rate(run.step, run.total, run.config), "seconds": now - begin})
-            sums = {}
+        run.one_step(batches)
+        now = run.agreed(time.monotonic() - begin)
+        if measured := run.total is None and now > MEASURE_S:
+            run.total = run.step + int((run.step - first) / now * (minutes * 60 - MEASURE_S) * OVERHEAD)
+        if run.step % NOTE_EVERY == 0:
+            run.note_losses(now)
         if run.step % run.config.validate_every == 0:
-            run.note(run.validate())
-        if now - saved > run.config.save_every_s:
+            run.note_validation()
+        if on_step and run.leads:
+            on_step(run.step, run.total)
+        stops = stop_after is not None and now > stop_after * 60
+        if stops or measured or now - saved > run.config.save_every_s:
             run.save()
             saved = now
-        if on_step:
-            on_step(run.step, run.total)
-        if stop_after is not None and now - begin > stop_after * 60:
-            run.save()
+        if stops:
             return False
-    run.note(run.validate())
     run.save()
+    run.note_validation()
     run.export()
     return True

@@ -13,12 +13,16 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from accelerate import PartialState
+
 from mvsd.data.pack import Pack, read_pack
 from mvsd.denoiser import Denoiser, DenoiserConfig
 from mvsd.errors import UserError
 from mvsd.training import scene, together, vocoder
 from mvsd.training.converters import FILES, ConverterTask, SceneFeatures
 from mvsd.training.loop import LoopConfig, Run, Task, train
+from mvsd.training.run_folder import pack_sha256, write_whole
+from mvsd.unet import ControllableUnet
 from mvsd.vision import SceneConfig, SceneEncoder
 from mvsd.vocoder import VocoderConfig
 
@@ -36,7 +40,7 @@ OnStep = Callable[[int, int | None], None]
 
 @dataclass(frozen=True)
 class Recipe:
-    """minutes: the whole clock, shared out to the stages by `shares`."""
+    """minutes: the whole clock, shared out to the stages by `shares`. Batches are counted over all processes."""
 
     minutes: float
     widths: tuple[int, ...]
@@ -70,9 +74,9 @@ RECIPES = {
         1,
         (16, 32, 32),
         (16, 32, 32),
-        batch=2,
-        scene_batch=2,
-        vocoder_batch=4,
+        batch=4,
+        scene_batch=4,
+        vocoder_batch=8,
         vocoder_width=32,
         image_size=64,
         fit_steps=2,
@@ -82,34 +86,47 @@ STARTS = {"match": {"centre": "rung", "seen": 2, "spread": 1.0}, "dereverb": {}}
 
 
 @dataclass(frozen=True)
-class Order:
-    """What a user asked for."""
+class Wishes:
+    """What a user asked for besides recipe, data and folder. None: as the recipe has it."""
 
-    recipe_name: str
+    minutes: float | None = None
+    steps: int | None = None  # of each stage, instead of minutes
+    stop_after: float | None = None  # minutes of this call
+    init: Path | None = None  # folder of weights to begin from
+    pretrained: bool = False
+    seed: int = 0
+    lr: float | None = None
+    parts: int | None = None  # of a batch; None: one a process
+    compiled: bool = False
+
+
+@dataclass(frozen=True)
+class Order:
+    """What is to be trained, resolved."""
+
+    name: str
     recipe: Recipe
     pack: Path
     out: Path
-    init: Path | None
-    pretrained: bool
-    seed: int
+    wishes: Wishes
+    parts: int
 
     @property
     def weights(self) -> Path:
         return self.out / "weights"
 
+    def share(self, batch: int) -> int:
+        """Items in one part of a batch."""
+        if batch % (2 * self.parts):
+            raise UserError(f"A batch of {batch} is not cut into {self.parts} even parts. Choose other --parts.")
+        return batch // self.parts
+
+    def is_done(self, stage: str) -> bool:
+        return all((self.out / stage / file).is_file() for file in WEIGHT_FILES[stage])
+
 
 def run_recipe(
-    name: str,
-    pack: str | Path,
-    out: str | Path,
-    minutes: float | None = None,
-    steps: int | None = None,
-    stop_after: float | None = None,
-    init: str | Path | None = None,
-    pretrained: bool = False,
-    seed: int = 0,
-    lr: float | None = None,
-    on_step: OnStep | None = None,
+    name: str, pack: str | Path, out: str | Path, wishes: Wishes = Wishes(), on_step: OnStep | None = None
 ) -> bool:
     """Run a recipe ("cpu") or one stage of it ("cpu:match"); finished stages are skipped. True when all is done."""
     base, _, only = name.partition(":")
@@ -117,73 +134,73 @@ def run_recipe(
         raise UserError(
             f"There is no recipe {name}. Choose {', '.join(RECIPES)}, with :{', :'.join(STAGES)} for a stage."
         )
-    recipe = replace(RECIPES[base], lr=lr, scene_lr=lr, mutual_lr=lr) if lr else RECIPES[base]
-    order = Order(base, recipe, Path(pack), Path(out), Path(init) if init else None, pretrained, seed)
-    data = read_pack(pack)
+    recipe, lr = RECIPES[base], wishes.lr
+    recipe = replace(recipe, lr=lr, scene_lr=lr, mutual_lr=lr) if lr else recipe
+    order = Order(base, recipe, Path(pack), Path(out), wishes, wishes.parts or PartialState().num_processes)
+    data, sha256 = read_pack(pack), pack_sha256(order.pack)
     order.weights.mkdir(parents=True, exist_ok=True)
-    for stage, share in zip(STAGES, order.recipe.shares):
-        done = all((order.out / stage / file).is_file() for file in WEIGHT_FILES[stage])
-        if done or (only and stage != only):
+    _gather(order)
+    for stage, share in zip(STAGES, recipe.shares):
+        if order.is_done(stage) or (only and stage != only):
             continue
-        clock = (minutes or order.recipe.minutes) * (1.0 if only else share)
-        if not _run_stage(stage, order, data, clock, steps, stop_after, on_step):
+        clock = (wishes.minutes or recipe.minutes) * (1.0 if only else share)
+        if not _run_stage(stage, order, data, sha256, clock, on_step):
             return False
+        _gather(order)
     return True
 
 
-def _run_stage(
-    stage: str,
-    order: Order,
-    data: Pack,
-    minutes: float,
-    steps: int | None,
-    stop_after: float | None,
-    on_step: OnStep | None,
-) -> bool:
+def _gather(order: Order) -> None:
+    """Copy what finished stages made to OUT/weights, later stages over earlier ones."""
+    state = PartialState()
+    for stage in filter(order.is_done, STAGES) if state.is_main_process else ():
+        for name in WEIGHT_FILES[stage]:
+            with open(order.out / stage / name, "rb") as made:
+                write_whole(order.weights / name, lambda file, made=made: shutil.copyfileobj(made, file))
+    state.wait_for_everyone()
+
+
+def _run_stage(stage: str, order: Order, data: Pack, sha256: str, minutes: float, on_step: OnStep | None) -> bool:
     log.info("stage %s", stage)
-    folder = order.out / stage
-    about = {"recipe": f"{order.recipe_name}:{stage}", "sizes": asdict(order.recipe), "pretrained": order.pretrained}
-    lr = {"scene": order.recipe.scene_lr, "mutual": order.recipe.mutual_lr}.get(stage, order.recipe.lr)
-    config = LoopConfig(lr=lr, ema=0.998, seed=order.seed, workers=order.recipe.workers)
+    recipe, wishes = order.recipe, order.wishes
+    about = {"recipe": f"{order.name}:{stage}", "sizes": asdict(recipe), "pack_sha256": sha256}
+    about |= {"pretrained": wishes.pretrained, "init": str(wishes.init or "")}
+    lr = {"scene": recipe.scene_lr, "mutual": recipe.mutual_lr}.get(stage, recipe.lr)
+    config = LoopConfig(lr=lr, ema=0.998, seed=wishes.seed, workers=recipe.workers, parts=order.parts)
     if stage == "scene":
         config = replace(config, ema=0.99, validate_every=250, weight_decay=0.05)
-    run = Run(
-        folder,
-        _task(stage, order, data),
-        config,
-        about,
-    )
-    finished = train(run, minutes, steps, stop_after, on_step)
-    if finished:
-        for file in WEIGHT_FILES[stage]:
-            shutil.copy(folder / file, order.weights)
-    return finished
+    task = _task(stage, order, data)
+    if wishes.compiled:
+        for module in task.model.modules():
+            if isinstance(module, ControllableUnet):
+                module.compile()
+    run = Run(order.out / stage, task, config, about)
+    return train(run, minutes, wishes.steps, wishes.stop_after, on_step)
 
 
 def _task(stage: str, order: Order, data: Pack) -> Task:
-    recipe, init = order.recipe, None
-    if order.init and (order.init / WEIGHT_FILES[stage][0]).is_file():
-        init = order.init / WEIGHT_FILES[stage][0]
+    recipe, given, seed, init = order.recipe, order.wishes.init, order.wishes.seed, None
+    if given and (given / WEIGHT_FILES[stage][0]).is_file():
+        init = given / WEIGHT_FILES[stage][0]
     if stage == "scene":
-        config = SceneConfig(image_size=recipe.image_size, pretrained=order.pretrained)
-        return scene.SceneTask(config, data, recipe.scene_batch, init, order.seed)
+        config = SceneConfig(image_size=recipe.image_size, pretrained=order.wishes.pretrained)
+        return scene.SceneTask(config, data, order.share(recipe.scene_batch), init, seed)
     if stage == "vocoder":
         config = VocoderConfig(width=recipe.vocoder_width)
         found = {task: order.weights / file for task, file in FILES.items() if (order.weights / file).is_file()}
         predictors = {task: Denoiser.from_pretrained(file) for task, file in found.items()}
-        return vocoder.VocoderTask(config, data, recipe.vocoder_batch, predictors, init, order.seed)
+        return vocoder.VocoderTask(config, data, order.share(recipe.vocoder_batch), predictors, init, seed)
+    batch, features = order.share(recipe.batch), _features(order, data)
     if stage == "mutual":
-        return together.MutualTask(_apart(order), data, recipe.batch, _features(order, data))
+        return together.MutualTask(_apart(order), data, batch, features)
     widths = recipe.match_widths if stage == "match" else recipe.widths
     config = replace(DenoiserConfig(task=stage), widths=widths, **STARTS[stage])
-    return ConverterTask(
-        config, data, recipe.batch, _features(order, data), init=init, seed=order.seed, fit_steps=recipe.fit_steps
-    )
+    return ConverterTask(config, data, batch, features, init=init, seed=seed, fit_steps=recipe.fit_steps)
 
 
 def _apart(order: Order) -> Path:
     """Where the two converters lie that were trained apart: in this run, or in --init."""
-    for folder in (order.weights, order.init):
+    for folder in (order.weights, order.wishes.init):
         if folder and all((folder / file).is_file() for file in FILES.values()):
             return folder
     raise UserError("Mutual training begins from both converters. Train match and dereverb first, or give --init.")
@@ -191,7 +208,7 @@ def _apart(order: Order) -> Path:
 
 def _features(order: Order, data: Pack) -> SceneFeatures | None:
     """Embeddings from the encoder of this run or of --init; None where there is no encoder (numbers alone then)."""
-    for folder in (order.weights, order.init):
+    for folder in (order.weights, order.wishes.init):
         if folder and (folder / scene.FILE).is_file():
             return scene.features_of(SceneEncoder.from_pretrained(folder / scene.FILE), data)
     return None

@@ -218,7 +218,7 @@ class SceneTask:
         truths = (part[pick] for part in (self.truth, self.surfaces, self.absorption))
         return mixed((relit(images, draw), *truths, F.adaptive_avg_pool2d(layouts, GRID)), generator)
 
-    def losses(self, model: nn.Module, batch: tuple[Tensor, ...], generator: Generator) -> dict[str, Tensor]:
+    def losses(self, model: nn.Module, batch: tuple[Tensor, ...], generator: Generator, step: int) -> dict[str, Tensor]:
         device = next(model.parameters()).device
         wanted, shares, absorption, layout = (part.to(device) for part in batch[1:])
         said: Answers = model(batch[0].to(device, memory_format=torch.channels_last))

@@ -73,9 +73,8 @@ class MutualTask:
         told = self.hints.leave(full, generator)
         return Both(dict(zip(FILES, targets)), dict(zip(FILES, sources)), told, told.each(lambda x: x[order]), kind)
 
-    def losses(self, model: nn.Module, batch: Both, generator: Generator) -> dict[str, Tensor]:
-        duo = model.module if hasattr(model, "module") else model
-        device = next(model.parameters()).device
+    def losses(self, duo: Duo, batch: Both, generator: Generator, step: int) -> dict[str, Tensor]:
+        device = next(duo.parameters()).device
         told = batch.condition.to(device)
         terms = {}
         for task, converter in (("match", duo.f), ("dereverb", duo.g)):

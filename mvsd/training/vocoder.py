@@ -113,7 +113,7 @@ class VocoderTask:
         with torch.autocast(device.type, torch.bfloat16, enabled=multiplies_bf16(device)):
             return sample_windows(denoiser, windows.source_mel, condition, steps, generator, LONG_PAST).float()
 
-    def losses(self, model: nn.Module, batch: list[Windows], generator: Generator) -> dict[str, Tensor]:
+    def losses(self, model: nn.Module, batch: list[Windows], generator: Generator, step: int) -> dict[str, Tensor]:
         device = next(model.parameters()).device
         made = torch.cat([self._sound(model, windows, generator) for windows in batch])
         wanted = torch.cat([windows.sound for windows in batch]).to(device)
