@@ -62,7 +62,7 @@ def _convert(kind: str, speech: Path, image: Path | None, out: Path, settings, w
 
     converter = getattr(converters, kind).from_pretrained(weights or converters.WEIGHTS)
     made = converters.convert_file(converter, speech, image, out, settings, Bar("step"))
-    read = f", read in the picture: T60 {made.read_t60_s:.2f} s" if made.read_t60_s else ""
+    read = f", read in the picture: T60 {made.read.t60_s:.2f} s" if made.read else ""
     lowered = f", lowered by {-made.gain_db:.1f} dB so as not to clip" if made.gain_db < -0.05 else ""
     print(
         f"{out}: {len(made.audio) / made.sample_rate:.2f} s by {made.system} ({made.checkpoint_sha256[:12]}), "
@@ -125,12 +125,15 @@ def pack(
     speech: Annotated[Path, typer.Option(help="Folder of dry speech.")],
     out: Annotated[Path, typer.Option(help="Folder of the pack.")],
     rirs: Annotated[Path | None, typer.Option(help="CSV of measured responses: columns path, room.")] = None,
+    photos: Annotated[
+        Path | None, typer.Option(help="CSV of photographs of real places: columns path, place, category.")
+    ] = None,
     mib: Annotated[float | None, typer.Option(help="Budget; an even sample of all is taken.")] = None,
 ) -> None:
     """Gather rooms and speech into few files to train from."""
     from mvsd.data.pack import write_pack
 
-    made = write_pack(list(rooms), speech, out, rirs, mib, Bar("file"))
+    made = write_pack(list(rooms), speech, out, rirs, mib, Bar("file"), photos)
     print(", ".join(f"{name} {value:.4g}" for name, value in made.items()))
 
 
@@ -164,13 +167,32 @@ def train(
         typer.Option(min=1, help="Cut each batch in so many; processes share them. One a process if not given."),
     ] = None,
     compiled: Annotated[bool, typer.Option("--compile", help="Compile the networks (torch.compile).")] = False,
+    photo_fold: Annotated[
+        int | None,
+        typer.Option(min=0, max=1, help="Teach the encoder by photographs of this half of the places alone."),
+    ] = None,
 ) -> None:
     """Train a recipe; what comes out lies in OUT/weights. Several GPUs: accelerate launch -m mvsd train ..."""
     from mvsd.training.recipes import Wishes, run_recipe
 
-    wishes = Wishes(minutes, steps, stop_after, init, pretrained, seed, lr, parts, compiled)
+    wishes = Wishes(minutes, steps, stop_after, init, pretrained, seed, lr, parts, compiled, photo_fold)
     finished = run_recipe(recipe, data, out, wishes, Bar("training step"))
     print(out / "weights" if finished else f"{out}: stopped with a checkpoint; the same command goes on")
+
+
+@app.command()
+def places(
+    photos: Annotated[Path, typer.Option(help="CSV of photographs of real places: columns path, place, category.")],
+    weights: Weights = None,
+    fold: Annotated[
+        int | None, typer.Option(min=0, max=1, help="Score only places of this half; all if not given.")
+    ] = None,
+) -> None:
+    """Measure whether real live places are read as more reverberant than dry ones and the open air."""
+    from mvsd.converters import WEIGHTS
+    from mvsd.places import compare, table
+
+    print(table(compare(photos, weights or WEIGHTS, fold)))
 
 
 @app.command()

@@ -32,6 +32,17 @@ class Settings:
 
 
 @dataclass(frozen=True)
+class Reading:
+    """What a picture says of a room. t60_range_s: holds the T60 of 80 % of unseen simulated rooms."""
+
+    t60_s: float
+    volume_m3: float
+    drr_db: float
+    distance_m: float
+    t60_range_s: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True)
 class Progress:
     """A conversion under way. mel: (128, frames) log-mel (nepers) as estimated so far, at the clip's level."""
 
@@ -47,7 +58,7 @@ class Conversion:
     source, audio: (samples,) 16 kHz mono, of equal length (the source is padded with silence while the room rings out).
     source_mel, mel: (128, frames) natural log of the mel magnitude, floor 1e-5.
     speech_end: sample at which the source itself ended. gain_db: how far the result was lowered so as not to clip.
-    read_t60_s, read_drr_db: what was read in the picture, if there was one.
+    read: what was read in the picture, if there was one.
     """
 
     source: Tensor
@@ -62,8 +73,7 @@ class Conversion:
     settings: Settings
     seconds: float
     device: str
-    read_t60_s: float | None = None
-    read_drr_db: float | None = None
+    read: Reading | None = None
 
     @property
     def real_time_factor(self) -> float:

@@ -17,7 +17,7 @@ from torch.nn.functional import pad
 from mvsd.audio import CEILING, MEL, SAMPLE_RATE, load, log_mel, save, speech_level
 from mvsd.checkpoint import find_weights
 from mvsd.clip import Clip
-from mvsd.conversion import Conversion, Converter, OnStep, Progress, Settings
+from mvsd.conversion import Conversion, Converter, OnStep, Progress, Reading, Settings
 from mvsd.denoiser import Denoiser, Windows, long_denoise
 from mvsd.diffusion import SAMPLERS, SeededNoise, trailing_steps
 from mvsd.errors import UserError
@@ -91,7 +91,8 @@ class MvsdConverter:
             yield Progress(done, total, (mel[0] - math.log(gain)).clamp(min=SILENCE).cpu())
         audio, spoken = self.sound(mel[0], source, settings.seed).cpu(), len(clip.audio)
         audio = rung_out(audio, spoken) if self.tail_s else audio[:spoken]
-        origin = Origin(self.name, self.denoiser.checkpoint_sha256, settings, str(self.device), **_read(condition))
+        read = None if clip.image is None else self.scene.read(condition.scene)
+        origin = Origin(self.name, self.denoiser.checkpoint_sha256, settings, str(self.device), read)
         yield finished(clip, audio / gain, origin, time.monotonic() - begin)
 
     def _sample(
@@ -154,8 +155,7 @@ class Origin:
     checkpoint_sha256: str
     settings: Settings
     device: str
-    read_t60_s: float | None = None
-    read_drr_db: float | None = None
+    read: Reading | None = None
 
 
 def finished(clip: Clip, audio: Tensor, origin: Origin, seconds: float) -> Conversion:
@@ -173,12 +173,6 @@ def finished(clip: Clip, audio: Tensor, origin: Origin, seconds: float) -> Conve
         seconds=seconds,
         **vars(origin),
     )
-
-
-def _read(condition: Condition) -> dict[str, float]:
-    """What the probe read in the picture, as Conversion names it; nothing where there was none."""
-    _, log_t60, drr = condition.reading[0].tolist()
-    return {} if math.isnan(log_t60) else {"read_t60_s": math.exp(log_t60), "read_drr_db": 10 * drr}
 
 
 def check_settings(settings: Settings) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from mvsd.acoustics import free_decay_db, free_decay_t60
 from mvsd.audio import speech_level
-from mvsd.conversion import Conversion
+from mvsd.conversion import Conversion, Reading
 
 NOTHING = "-"  # shown where there is nothing to measure
 WORD_END_DB = -30.0  # a word is over where the dry speech has fallen this far below its level
@@ -70,6 +70,12 @@ def _text(value: float | None, form: str) -> str:
     return NOTHING if value is None else form.format(value).replace("-", "−")
 
 
+def _read(read: Reading) -> str:
+    """The T60 and the interval that holds it in 80 % of rooms."""
+    known = " (80 %: {:.2f} to {:.2f} s)".format(*read.t60_range_s) if read.t60_range_s else ""
+    return f"{read.t60_s:.2f} s{known}"
+
+
 def rows(conversion: Conversion, *, dry_is_after: bool) -> list[Row]:
     """The table beside a result."""
     rate, settings = conversion.sample_rate, conversion.settings
@@ -78,10 +84,11 @@ def rows(conversion: Conversion, *, dry_is_after: bool) -> list[Row]:
     t60s = [_text(free_decay_t60(audio, end, rate), "{:.2f} s") for audio in pair]
     later = [_text(level_later_db(x, end, level, rate), "{:.0f} dB") for x, level in zip(pair, levels, strict=True)]
     lengths = [f"{samples / rate:.2f} s" for samples in (conversion.speech_end, len(conversion.audio))]
-    read = conversion.read_t60_s
+    read = conversion.read
     return [
         Row("Reverberation time T60", *t60s),
-        *([Row("T60 as read in the photo", None, _text(read, "{:.2f} s"))] if read else []),
+        *([Row("T60 as read in the photo", None, _read(read))] if read else []),
+        *([Row("Volume as read in the photo", None, f"{read.volume_m3:.0f} m³")] if read else []),
         Row("Level 0.2 s after the last word, re speech", *later),
         Row("Length", *lengths),
         Row("Lowered so as not to clip", None, _text(conversion.gain_db, "{:.1f} dB") if conversion.gain_db else "no"),

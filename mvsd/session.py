@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mvsd.conversion import Conversion, Converter, Progress, Settings
+from mvsd.conversion import Conversion, Converter, Progress, Reading, Settings
 from mvsd.errors import UserError
 from mvsd.examples import Example, read_examples
 from mvsd.forms import DEREVERB, MATCH, Form, checked
@@ -129,8 +129,9 @@ class Studio:
             **example.numbers,
         }
         settings = Settings(**{k: told[k] for k in ("steps", "sampler", "seed", "distance_m", "t60_s") if k in told})
-        names = ("gain_db", "system", "checkpoint_sha256", "seconds", "device", "read_t60_s")
+        names = ("gain_db", "system", "checkpoint_sha256", "seconds", "device")
         known = {name: told[name] for name in names if name in told}
+        known["read"] = Reading(**told["read"]) if "read" in told else None
         conversion = Conversion(padded, audio, SAMPLE_RATE, *mels, len(source), settings=settings, **known)
         return self._outcome(example.task, conversion)
 

@@ -34,6 +34,6 @@ def numbers_of(made: Conversion) -> dict[str, object]:
     """What an example tells of its conversion."""
     told = {key: value for key, value in asdict(made.settings).items() if value is not None}
     about = {"system": made.system, "checkpoint_sha256": made.checkpoint_sha256, "device": made.device}
-    if made.read_t60_s:
-        about["read_t60_s"] = round(made.read_t60_s, 3)
+    if made.read:
+        about["read"] = asdict(made.read)
     return told | about | {"seconds": round(made.seconds, 2), "gain_db": round(made.gain_db, 2)}

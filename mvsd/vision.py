@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mvsd.checkpoint import Pretrained
+from mvsd.conversion import Reading
 from mvsd.errors import UserError
 
 LARGEST_PIXELS = 40_000_000
@@ -58,11 +60,13 @@ def _rgb(image: Image.Image) -> Image.Image:
 
 @dataclass(frozen=True)
 class SceneConfig:
-    """image_size: side of the square that photographs and panoramas alike are brought to."""
+    """image_size: side of the square that photographs and panoramas alike are brought to. t60_spread: from the log T60
+    that is read to the ends of the interval that held 80 % of unseen rooms, zeros where it was not measured."""
 
     image_size: int = 160
     dim: int = 256
     pretrained: bool = False  # began from torchvision's ImageNet weights
+    t60_spread: tuple[float, float] = (0.0, 0.0)
 
 
 class SceneEncoder(Pretrained, nn.Module):
@@ -121,8 +125,9 @@ class SceneEncoder(Pretrained, nn.Module):
         return embedding.mean(0, keepdim=True), tokens[:1]
 
     @torch.no_grad()
-    def read(self, image: Image.Image) -> dict[str, float]:
-        """What the probe reads in one picture: t60_s, volume_m3, drr_db, distance_m."""
-        distance, t60, drr, volume = self.probe(self.see(image)[0])[0].tolist()
-        values = np.exp([t60, volume, distance])
-        return {"t60_s": values[0], "volume_m3": values[1], "drr_db": 10 * drr, "distance_m": values[2]}
+    def read(self, embedding: Tensor) -> Reading:
+        """What the probe reads in one embedding (1, 256)."""
+        distance, log_t60, drr, volume = self.probe(embedding)[0].tolist()
+        low, high = self.config.t60_spread
+        known = (math.exp(log_t60 + low), math.exp(log_t60 + high)) if low < high else None
+        return Reading(math.exp(log_t60), math.exp(volume), 10 * drr, math.exp(distance), known)

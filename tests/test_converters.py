@@ -75,8 +75,9 @@ def test_only_wav_is_written_and_said_so(reverberator, tmp_path):
 
 def test_what_was_read_in_the_picture_is_told(reverberator):
     seen, blind = convert(reverberator, clip()), convert(reverberator, clip(image=None), Settings(t60_s=0.5))
-    assert seen.read_t60_s == pytest.approx(reverberator.scene.read(PHOTO)["t60_s"], rel=1e-4)
-    assert blind.read_t60_s is None
+    scene = reverberator.scene
+    assert seen.read.t60_s == pytest.approx(scene.read(scene.see(PHOTO)[0]).t60_s, rel=1e-4)
+    assert blind.read is None
 
 
 def test_a_matched_clip_is_longer_by_a_tail_and_a_dry_one_is_not(reverberator, dereverberator):

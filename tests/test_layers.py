@@ -15,7 +15,7 @@ LAYERS = (  # a file imports from its own layer and those before it
     {"errors"},
     {"clip", "conversion", "forms", "gpu", "examples", "audio", "acoustics", "checkpoint", "diffusion", "polack"},
     {"vision", "unet", "denoiser", "vocoder", "data", "metrics", "figures", "report"},
-    {"converters", "systems", "session", "showcase"},
+    {"converters", "places", "systems", "session", "showcase"},
     {"training", "evaluate", "bench", "study", "stimuli"},
     {"ui", "cli", "cli_label", "cli_statistics", "cli_study"},
     {"__main__", "app"},

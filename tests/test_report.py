@@ -12,7 +12,7 @@ from conftest import ECHO_S, EchoConverter, talk
 from mvsd.acoustics import free_decay_db
 from mvsd.audio import SAMPLE_RATE
 from mvsd.clip import Clip
-from mvsd.conversion import Conversion, Settings
+from mvsd.conversion import Conversion, Reading, Settings
 from mvsd.report import curves, last_word_end, rows
 
 
@@ -58,5 +58,7 @@ def test_the_seed_and_the_settings_are_told(matched: Conversion):
 def test_what_was_read_in_the_photo_is_told(matched: Conversion):
     name = "T60 as read in the photo"
     assert name not in {row.name for row in rows(matched, dry_is_after=False)}
-    told = {row.name: row.after for row in rows(replace(matched, read_t60_s=0.62), dry_is_after=False)}
-    assert told[name] == "0.62 s"
+    seen = replace(matched, read=Reading(0.62, 80.0, 1.0, 2.0, (0.4, 1.1)))
+    told = {row.name: row.after for row in rows(seen, dry_is_after=False)}
+    assert told[name] == "0.62 s (80 %: 0.40 to 1.10 s)"
+    assert told["Volume as read in the photo"] == "80 m³"

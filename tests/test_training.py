@@ -5,7 +5,6 @@ from itertools import chain
 import pytest
 import torch
 from tiny import UNET, write_rooms, write_speech
-from torch.nn.functional import adaptive_avg_pool2d
 
 from mvsd.data.pack import read_pack, write_pack
 from mvsd.denoiser import Denoiser
@@ -13,17 +12,7 @@ from mvsd.errors import UserError
 from mvsd.training.converters import FILES, ConverterTask, Hints, SceneFeatures, all_known, numbers_of
 from mvsd.training.loop import LoopConfig, Run, learning_rate, train
 from mvsd.training.recipes import WEIGHT_FILES, Wishes, run_recipe
-from mvsd.training.scene import (
-    Draw,
-    augment,
-    features_of,
-    hide_a_part,
-    layouts,
-    made_of,
-    mixed,
-    reframed,
-    teaches,
-)
+from mvsd.training.scene import features_of, teaches
 from mvsd.training.vocoder import spectral_losses
 from mvsd.vision import SceneConfig, SceneEncoder
 
@@ -162,57 +151,6 @@ def test_the_encoder_is_not_taught_by_rooms_that_are_shown_to_the_converters(pac
     assert taught
     assert shown
     assert not taught & set(shown)
-
-
-def test_walls_share_a_row_floor_and_ceiling_have_their_own(pack):
-    view = next(view for view in pack.views if view.surfaces)
-    shares = made_of([view, replace(view, surfaces=())], ["brick", "carpet", "glass", "plaster"])
-    assert shares[0].tolist() == [[0.75, 0, 0.25, 0], [0, 1, 0, 0], [0, 0, 0, 1]]
-    assert shares[1].sum() == 0
-
-
-def test_augmented_pictures_stay_pictures():
-    images = torch.rand(4, 3, 32, 32, generator=torch.Generator().manual_seed(0))
-    seen = augment(images, torch.tensor([True, False, True, False]), torch.Generator().manual_seed(0))
-    assert seen.shape == images.shape
-    assert seen.min() >= 0
-    assert seen.max() <= 1
-    assert (seen - images).abs().mean() > 0.02
-
-
-def test_what_is_seen_where_turns_with_the_picture():
-    layouts = torch.rand(6, 1, 16, 16, generator=torch.Generator().manual_seed(0))
-    pictures = layouts.repeat_interleave(8, -1).repeat_interleave(8, -2)
-    draw = Draw(6, torch.Generator().manual_seed(1))
-    seen, said = reframed([pictures, layouts], torch.tensor([True, False] * 3), draw)
-    for here, there, before in zip(seen, said, layouts):
-        cells = adaptive_avg_pool2d(here, 16)
-        assert torch.corrcoef(torch.stack([cells.flatten(), there.flatten()]))[0, 1] > 0.9
-        assert torch.corrcoef(torch.stack([there.flatten(), before.flatten()]))[0, 1] < 0.5
-
-
-def test_layouts_come_out_of_the_pack_where_they_were_told(pack):
-    views = {view.room: view for view in pack.views if view.picture_count}
-    told, untold = layouts(pack, [views["0/0"], views["0/1"]])
-    assert told[:, 3, 5].tolist() == pytest.approx([50 / 255, 200 / 255])
-    assert untold.isnan().all()
-
-
-def test_a_hidden_part_is_a_box_of_at_most_half_the_side():
-    shown = hide_a_part(torch.ones(64, 3, 32, 32), torch.Generator().manual_seed(0))
-    hidden = (shown == 0.5).all(1)
-    assert 0.4 < hidden.flatten(1).any(1).float().mean() < 0.7
-    for box in hidden:
-        rows, columns = box.any(1).sum(), box.any(0).sum()
-        assert box.sum() == rows * columns
-        assert max(rows, columns) <= 16
-
-
-def test_pictures_are_mixed_as_what_is_true_of_them():
-    numbers = torch.arange(256.0)
-    images, truth = mixed((numbers.view(-1, 1, 1, 1).expand(-1, 3, 2, 2), numbers[:, None]), torch.Generator())
-    torch.testing.assert_close(images[:, 0, 0, 0], truth[:, 0])
-    assert 0.3 < (truth[:, 0] == numbers).float().mean() < 0.7
 
 
 def test_spectral_losses_are_zero_for_the_same_sound_and_grow_with_the_difference():

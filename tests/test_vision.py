@@ -1,5 +1,7 @@
+import math
 import struct
 import zlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -49,9 +51,16 @@ def test_any_shape_of_picture_is_seen(encoder, size):
 
 
 def test_the_probe_reads_positive_times_and_volumes(encoder):
-    read = encoder.read(Image.new("RGB", (64, 48), "white"))
-    assert set(read) == {"t60_s", "volume_m3", "drr_db", "distance_m"}
-    assert min(read["t60_s"], read["volume_m3"], read["distance_m"]) > 0
+    read = encoder.read(encoder.see(Image.new("RGB", (64, 48), "white"))[0])
+    assert min(read.t60_s, read.volume_m3, read.distance_m) > 0
+    assert read.t60_range_s is None
+
+
+def test_the_interval_around_a_t60_is_that_of_unseen_rooms(encoder):
+    embedding = encoder.see(Image.new("RGB", (64, 48), "white"))[0]
+    encoder.config = replace(encoder.config, t60_spread=(-math.log(2), math.log(3)))
+    read = encoder.read(embedding)
+    assert read.t60_range_s == pytest.approx((read.t60_s / 2, read.t60_s * 3))
 
 
 def test_exif_orientation_is_honoured(tmp_path):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 import json
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from mvsd.errors import UserError
 SHARD_BYTES = 15 * 2**20 - 4096
 LAYOUT_CELLS = 16  # as room_layout.CELLS, which needs more packages than training has
 DRY_DYNAMICS_DB = 35.0  # 95th minus 5th percentile of the frame level: drier speech has deeper pauses
+PHOTO_PX = 320
 SPEECH_SHARE = 0.6  # of the budget in MiB
 POOLS = {"speech": torch.int16, "rir": torch.float16, "picture": torch.uint8, "layout": torch.uint8}
 
@@ -63,12 +64,23 @@ class RoomView:
 
 
 @dataclass(frozen=True)
+class Photo:
+    """A photograph of a real place, of which no more is known than its kind (places.T60_RANGES_S)."""
+
+    picture_begin: int
+    picture_count: int
+    place: str
+    category: str
+
+
+@dataclass(frozen=True)
 class Pack:
     """All of it in memory."""
 
     utterances: list[Utterance]
     views: list[RoomView]
     pools: dict[str, Tensor]
+    photos: Sequence[Photo] = ()
 
     def speech(self, utterance: Utterance) -> Tensor:
         """(samples,) float32 in [-1, 1], 16 kHz."""
@@ -78,7 +90,7 @@ class Pack:
         """(samples,) float32, direct sound at sample 40 and 1 there."""
         return self.pools["rir"][view.begin : view.begin + view.count].float()
 
-    def picture(self, view: RoomView) -> Tensor:
+    def picture(self, view: RoomView | Photo) -> Tensor:
         """JPEG bytes, uint8."""
         return self.pools["picture"][view.picture_begin : view.picture_begin + view.picture_count]
 
@@ -104,7 +116,8 @@ def read_pack(folder: str | Path) -> Pack:
         parts = [_shard(path.parent / name, pool) for name in shards]
         pools[pool] = torch.cat(parts) if parts else torch.zeros(0, dtype=POOLS[pool])
     utterances = [Utterance(**row) for row in index["utterances"]]
-    return Pack(utterances, [RoomView(**row) for row in index["views"]], pools)
+    photos = [Photo(**row) for row in index.get("photos", [])]
+    return Pack(utterances, [RoomView(**row) for row in index["views"]], pools, photos)
 
 
 def _shard(path: Path, pool: str) -> Tensor:
@@ -151,8 +164,10 @@ def write_pack(
     rirs: str | Path | None = None,
     mib: float | None = None,
     on_step: Callable[[int, int], None] | None = None,
+    photos: str | Path | None = None,
 ) -> dict[str, float]:
-    """Gather simulated rooms, dry speech and measured responses (a CSV with `path` and `room`) into a pack.
+    """Gather simulated rooms, dry speech, measured responses (a CSV with `path` and `room`) and photographs of places
+    (a CSV with `path`, `place` and `category`) into a pack.
 
     mib: budget of the whole pack; utterances and views are then taken evenly from all. Returns counts and sizes.
     """
@@ -176,12 +191,14 @@ def write_pack(
             packed.append(kept)
         if on_step:
             on_step(done, total)
+    shown = [_photo(row, pools["picture"]) for row in read_table(photos, "path", "place", "category")] if photos else []
     for pool in pools.values():
         pool.flush()
     index = {
         "shards": {name: pool.shards for name, pool in pools.items()},
         "utterances": [asdict(row) for row in utterances],
         "views": [asdict(row) for row in packed],
+        "photos": [asdict(row) for row in shown],
     }
     (out / "pack.json").write_text(json.dumps(index))
     size = sum(file.stat().st_size for file in out.iterdir())
@@ -235,11 +252,29 @@ def _simulated(folders: list[str | Path]) -> list[dict]:
 
 
 def _measured(table: Path) -> list[dict]:
+    return [{"file": row["file"], "key": row["room"], "measured": True} for row in read_table(table, "path", "room")]
+
+
+def read_table(table: str | Path, *columns: str) -> list[dict]:
+    """Rows of a CSV that names a `file` each, by its column path."""
     with open(table, newline="") as file:
         rows = list(csv.DictReader(file))
-    if not rows or not {"path", "room"} <= rows[0].keys():
-        raise UserError(f"{table.name} needs the columns path and room, one measured response a row.")
-    return [{"file": table.parent / row["path"], "key": row["room"], "measured": True} for row in rows]
+    if not rows or not set(columns) <= rows[0].keys():
+        raise UserError(f"{Path(table).name} needs the columns {' and '.join(columns)}, one file a row.")
+    return [row | {"file": Path(table).parent / row["path"]} for row in rows]
+
+
+def _photo(row: dict, pool: _Pool) -> Photo:
+    """Pack one photograph as a JPEG of at most PHOTO_PX a side."""
+    from io import BytesIO
+
+    from mvsd.data.clips import read_picture
+
+    image, jpeg = read_picture(row["file"]), BytesIO()
+    image.thumbnail((PHOTO_PX, PHOTO_PX))
+    image.save(jpeg, "JPEG", quality=90)
+    begin = pool.add(torch.frombuffer(bytearray(jpeg.getvalue()), dtype=torch.uint8))
+    return Photo(begin, len(jpeg.getvalue()), row["place"], row["category"])
 
 
 def _view(row: dict, pools: dict[str, _Pool]) -> RoomView | None:

@@ -98,6 +98,7 @@ class Wishes:
     lr: float | None = None
     parts: int | None = None  # of a batch; None: one a process
     compiled: bool = False
+    photo_fold: int | None = None  # only places of this half teach the encoder by their photographs
 
 
 @dataclass(frozen=True)
@@ -184,7 +185,7 @@ def _task(stage: str, order: Order, data: Pack) -> Task:
         init = given / WEIGHT_FILES[stage][0]
     if stage == "scene":
         config = SceneConfig(image_size=recipe.image_size, pretrained=order.wishes.pretrained)
-        return scene.SceneTask(config, data, order.share(recipe.scene_batch), init, seed)
+        return scene.SceneTask(config, data, order.share(recipe.scene_batch, order.wishes.photo_fold), init, seed)
     if stage == "vocoder":
         config = VocoderConfig(width=recipe.vocoder_width)
         found = {task: order.weights / file for task, file in FILES.items() if (order.weights / file).is_file()}

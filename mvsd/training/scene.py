@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
@@ -11,30 +12,21 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
-from mvsd.data.pack import LAYOUT_CELLS, Pack, RoomView
+from mvsd.data.pack import Pack, RoomView
 from mvsd.errors import UserError
 from mvsd.training.converters import SceneFeatures
+from mvsd.training.scene_photos import PhotoLesson, out_of_order
+from mvsd.training.scene_pictures import Draw, augment, layouts, mixed, pictures, reframed, relit
 from mvsd.vision import GRID, READINGS, SceneConfig, SceneEncoder
 
 FILE = "scene.safetensors"
-PANORAMA_ASPECT = 1.9  # width over height
+T60 = READINGS.index("log_t60_s")
 TEACHING_SHARE = 0.8  # of the training rooms
 SPREAD = torch.tensor([0.7, 0.8, 0.6, 1.7])  # rough standard deviations of READINGS over rooms
+NEIGHBOUR, TEMPERATURE, CODES = 0.4, 0.1, 64  # of contrast: a neighbour's distance in SPREAD
+PHOTO_SHARE = 8  # a batch has one photograph to as many pictures of rooms
+COVERED = 0.8  # of held-out rooms, by the interval that is told
 WEIGHT = torch.tensor([0.5, 2.0, 1.0, 1.0])  # what is heard counts more than what is not
-
-
-def pictures(pack: Pack, views: list[RoomView], side: int) -> tuple[Tensor, Tensor]:
-    """The views' pictures, (N, 3, side, side) uint8, squeezed whole as SceneEncoder.prepare does; which of them are
-    panoramas, (N,) bool."""
-    from torchvision.io import ImageReadMode, decode_jpeg
-
-    small, wide = [], []
-    for view in views:
-        image = decode_jpeg(pack.picture(view), mode=ImageReadMode.RGB)
-        squeezed = F.interpolate(image[None].float(), (side, side), mode="bilinear", antialias=True)[0]
-        small.append(squeezed.round().clamp(0, 255).byte())
-        wide.append(image.shape[2] >= PANORAMA_ASPECT * image.shape[1])
-    return torch.stack(small), torch.tensor(wide)
 
 
 def teaches(view: RoomView) -> bool:
@@ -44,83 +36,10 @@ def teaches(view: RoomView) -> bool:
     return not view.held_out and draw < TEACHING_SHARE * 2**64
 
 
-def layouts(pack: Pack, views: list[RoomView]) -> Tensor:
-    """What the views' pictures show, (N, 2, LAYOUT_CELLS, LAYOUT_CELLS) in [0, 1]; NaN where it is not told."""
-    rows = torch.full((len(views), 2, LAYOUT_CELLS, LAYOUT_CELLS), math.nan)
-    for row, view in zip(rows, views):
-        if (layout := pack.layout(view)) is not None:
-            row.copy_(layout.permute(2, 0, 1).float() / 255)
-    return rows
-
-
 def truths(views: list[RoomView]) -> Tensor:
     """READINGS of these views, (N, 4)."""
     rows = [(math.log(v.distance_m), math.log(v.t60_s), v.drr_db / 10, math.log(v.volume_m3)) for v in views]
     return torch.tensor(rows)
-
-
-class Draw:
-    """Uniform numbers, one a picture of a batch."""
-
-    def __init__(self, count: int, generator: Generator):
-        self.count, self.generator = count, generator
-
-    def __call__(self, low: float, high: float, *shape: int) -> Tensor:
-        return low + (high - low) * torch.rand(self.count, *shape, generator=self.generator)
-
-
-def reframed(parts: list[Tensor], wide: Tensor, draw: Draw) -> list[Tensor]:
-    """Pictures and what belongs to their places, (B, channels, side, side) each, cropped and mirrored alike.
-
-    wide: (B,) bool, panoramas, which are turned to look another way first.
-    """
-    turns = torch.floor(draw(0, LAYOUT_CELLS)).long() * wide
-    zoom, theta = draw(0.6, 1.0), torch.zeros(draw.count, 2, 3)
-    theta[:, 0, 0] = zoom * (draw(0, 1) < 0.5).float().mul(2).sub(1)
-    theta[:, 1, 1] = zoom * draw(0.9, 1.1).clamp(max=1 / zoom)
-    theta[:, 0, 2] = draw(-1, 1) * (1 - zoom)
-    theta[:, 1, 2] = draw(-1, 1) * (1 - zoom)
-    out = []
-    for part in parts:
-        cell = part.shape[-1] // LAYOUT_CELLS
-        turned = torch.stack([image.roll(int(turn) * cell, -1) for image, turn in zip(part, turns)])
-        grid = F.affine_grid(theta, list(part.shape), align_corners=False)
-        out.append(F.grid_sample(turned, grid, padding_mode="border", align_corners=False))
-    return out
-
-
-def augment(images: Tensor, wide: Tensor, generator: Generator) -> Tensor:
-    """Crop, mirror, exposure, contrast, colour cast, noise, a part hidden: each of (B, 3, S, S), [0, 1], its own."""
-    draw = Draw(len(images), generator)
-    return relit(reframed([images], wide, draw)[0], draw)
-
-
-def relit(images: Tensor, draw: Draw) -> Tensor:
-    """As another camera at another hour would have it."""
-    out = images.clamp(min=1e-4) ** draw(0.7, 1.4, 1, 1, 1) * draw(0.7, 1.3, 1, 1, 1) * draw(0.88, 1.12, 3, 1, 1)
-    middle = out.mean((1, 2, 3), keepdim=True)
-    out = middle + (out - middle) * draw(0.7, 1.3, 1, 1, 1)
-    grain = torch.randn(out.shape, generator=draw.generator) * draw(0, 0.03, 1, 1, 1)
-    return hide_a_part((out + grain).clamp(0, 1), draw.generator)
-
-
-def hide_a_part(images: Tensor, generator: Generator) -> Tensor:
-    """A grey box, up to half the side, in two pictures of three: no one thing decides (DeVries and Taylor 2017)."""
-    side = images.shape[-1]
-    place = torch.arange(side) / side
-    centre, half, hidden = (torch.rand(len(images), 2, generator=generator) for _ in range(3))
-    inside = ((place - centre[..., None]).abs() < 0.25 * half[..., None]) & (hidden[:, :1, None] < 0.67)
-    box = inside[:, 0, :, None] & inside[:, 1, None, :]
-    return torch.where(box[:, None], 0.5, images)
-
-
-def mixed(batch: tuple[Tensor, ...], generator: Generator) -> tuple[Tensor, ...]:
-    """Half of a batch laid over other pictures of it, and what is true of them alike (mixup, Zhang et al. 2018)."""
-    count = len(batch[0])
-    order = torch.randperm(count, generator=generator)
-    share = torch.rand(count, generator=generator).clamp(min=0.5) * 2 - 1  # 0 for half of them
-    weights = (share.view(-1, *[1] * (part.ndim - 1)) / 2 for part in batch)
-    return tuple(part.lerp(part[order], weight) for part, weight in zip(batch, weights))
 
 
 def _distance(read: Tensor, wanted: Tensor) -> Tensor:
@@ -136,15 +55,30 @@ def _where_told(said: Tensor, wanted: Tensor, beta: float) -> Tensor:
     return (loss * told).sum() / told.sum().clamp(min=1)
 
 
+def contrast(codes: Tensor, wanted: Tensor) -> Tensor:
+    """Supervised contrast (Khosla et al. 2020, equation 2); positives are neighbours in log T60, log volume and DRR.
+
+    codes: (B, n) of unit length. wanted: READINGS (B, 4). Neighbours count by a Gaussian of their distance; room
+    identity alone would teach wallpaper.
+    """
+    places = (wanted / SPREAD.to(wanted.device))[:, 1:]
+    near = torch.exp(-0.5 * torch.cdist(places, places).square() / NEIGHBOUR**2).fill_diagonal_(0)
+    others = torch.eye(len(codes), device=codes.device).bool()
+    said = (codes @ codes.T / TEMPERATURE).masked_fill(others, -1e4).log_softmax(-1)
+    return -((near * said).sum(-1) / near.sum(-1).clamp(min=1e-3)).mean()
+
+
 class Answers(NamedTuple):
     """read, parts: READINGS by the embedding and by its tokens, (B, 4). surfaces: logits (B, 3, materials). absorption:
-    log of the mean one, (B,). layout: distance and absorption of what is seen, (B, 2, GRID, GRID)."""
+    log of the mean one, (B,). layout: distance and absorption of what is seen, (B, 2, GRID, GRID). codes: (B, CODES),
+    of unit length, to be near those of rooms that sound alike."""
 
     read: Tensor
     parts: Tensor
     surfaces: Tensor
     absorption: Tensor
     layout: Tensor
+    codes: Tensor
 
 
 class Lesson(nn.Module):
@@ -161,6 +95,7 @@ class Lesson(nn.Module):
         self.surfaces = nn.Linear(encoder.config.dim, 3 * materials)
         self.absorption = nn.Linear(encoder.config.dim, 1)
         self.layout = nn.Conv2d(256 + encoder.config.dim, 2, 1)
+        self.code = nn.Linear(encoder.config.dim, CODES)
 
     def forward(self, images: Tensor) -> Answers:
         """images: (B, 3, H, W)."""
@@ -174,6 +109,7 @@ class Lesson(nn.Module):
             self.surfaces(embedding).unflatten(1, (3, -1)),
             self.absorption(embedding)[:, 0],
             self.layout(torch.cat([F.adaptive_avg_pool2d(fine, GRID), grid], 1)),
+            F.normalize(self.code(embedding).float(), dim=-1),
         )
 
 
@@ -189,7 +125,15 @@ def made_of(views: list[RoomView], materials: list[str]) -> Tensor:
 class SceneTask:
     """Regression of READINGS, and of what rooms are made of; held-out rooms for validation."""
 
-    def __init__(self, config: SceneConfig, pack: Pack, batch: int, init: Path | None = None, seed: int = 0):
+    def __init__(
+        self,
+        config: SceneConfig,
+        pack: Pack,
+        batch: int,
+        init: Path | None = None,
+        seed: int = 0,
+        photo_fold: int | None = None,
+    ):
         torch.manual_seed(seed)
         encoder = SceneEncoder(config, download=config.pretrained).to(memory_format=torch.channels_last)
         self.batch = batch
@@ -203,6 +147,7 @@ class SceneTask:
         self.surfaces = made_of(train, materials)
         self.absorption = torch.tensor([view.absorption or math.nan for view in train]).log()
         self.layouts = layouts(pack, train)
+        self.photos = PhotoLesson(pack, config.image_size, batch // PHOTO_SHARE, photo_fold)
         self.model = Lesson(encoder, max(1, len(materials)))
         if init:
             encoder.load_state_dict(SceneEncoder.from_pretrained(init).state_dict())
@@ -212,40 +157,71 @@ class SceneTask:
 
     def draw(self, generator: Generator) -> tuple[Tensor, ...]:
         """Augmented pictures (B, 3, S, S), their READINGS (B, 4), shares of materials (B, 3, materials), log mean
-        absorption (B,) and layouts (B, 2, GRID, GRID)."""
+        absorption (B,) and layouts (B, 2, GRID, GRID); then photographs and their T60 ranges (PhotoLesson.draw)."""
         pick, draw = torch.randint(len(self.images), (self.batch,), generator=generator), Draw(self.batch, generator)
         images, layouts = reframed([self.images[pick].float() / 255, self.layouts[pick]], self.wide[pick], draw)
         truths = (part[pick] for part in (self.truth, self.surfaces, self.absorption))
-        return mixed((relit(images, draw), *truths, F.adaptive_avg_pool2d(layouts, GRID)), generator)
+        rooms = mixed((relit(images, draw), *truths, F.adaptive_avg_pool2d(layouts, GRID)), generator)
+        return (*rooms, *self.photos.draw(generator))
 
     def losses(self, model: nn.Module, batch: tuple[Tensor, ...], generator: Generator, step: int) -> dict[str, Tensor]:
         device = next(model.parameters()).device
-        wanted, shares, absorption, layout = (part.to(device) for part in batch[1:])
-        said: Answers = model(batch[0].to(device, memory_format=torch.channels_last))
+        wanted, shares, absorption, layout, photos, ranges = (part.to(device) for part in batch[1:])
+        images = torch.cat([batch[0].to(device), photos]).contiguous(memory_format=torch.channels_last)
+        answers: Answers = model(images)
+        said = Answers(*(part[: len(wanted)] for part in answers))
         return {
             "embedding": _distance(said.read, wanted),
             "tokens": 0.3 * _distance(said.parts, wanted),
             "surfaces": -0.1 * (shares * said.surfaces.float().log_softmax(-1)).sum(-1).mean(),
             "absorption": _where_told(said.absorption, absorption, 0.3),
             "layout": 4.0 * _where_told(said.layout, layout, 0.1),
+            "contrast": 0.1 * contrast(said.codes, wanted),
+            "photos": 0.3 * out_of_order(answers.read[len(wanted) :, T60], ranges),
         }
 
     def validate(self, model: nn.Module) -> dict[str, float]:
         """Share of variance explained of each reading on unseen rooms (R squared), and mean error of log T60."""
         device = next(model.parameters()).device
-        images = (part.float().div(255).to(device) for part in self.check_images.split(64))
-        read = torch.cat([model(part).read.float().cpu() for part in images])
+        read = self._read(model, device)
         error = (read - self.check_truth).square().mean(0)
         distance = float(_distance(read, self.check_truth))
         r2 = 1 - error / self.check_truth.var(0)
         row = {f"r2_{name}": float(value) for name, value in zip(READINGS, r2)}
         return row | {
             "distance": distance,
-            "log_t60_mae": float((read - self.check_truth)[:, READINGS.index("log_t60_s")].abs().mean()),
+            "log_t60_mae": float((read - self.check_truth)[:, T60].abs().mean()),
+            "t60_covered": self._covered(read),
         }
 
+    def _read(self, model: nn.Module, device: torch.device) -> Tensor:
+        """READINGS of the held-out rooms, each picture with its mirror image as SceneEncoder.see does."""
+        parts = (part.float().div(255).to(device) for part in self.check_images.split(64))
+        return torch.cat([(model(part).read + model(part.flip(-1)).read).float().cpu() / 2 for part in parts])
+
+    def _covered(self, read: Tensor) -> float:
+        """Share of each half of the held-out rooms within the interval that the other half gives."""
+        missed = (self.check_truth - read)[:, T60]
+        halves = (missed[::2], missed[1::2])
+        inside = [_within(mine, _quantiles(other)) for mine, other in (halves, halves[::-1])]
+        return float(torch.cat(inside).float().mean())
+
+    @torch.no_grad()
     def export(self, model: nn.Module, folder: Path, notes: dict[str, str]) -> None:
-        model.encoder.save(folder / FILE, notes)
+        """The encoder, with the interval around its log T60 that holds COVERED of the held-out rooms."""
+        read = self._read(model, next(model.parameters()).device)
+        encoder: SceneEncoder = model.encoder
+        encoder.config = replace(encoder.config, t60_spread=_quantiles((self.check_truth - read)[:, T60]))
+        encoder.save(folder / FILE, notes)
+
+
+def _quantiles(missed: Tensor) -> tuple[float, float]:
+    low, high = (float(missed.quantile(share)) for share in ((1 - COVERED) / 2, (1 + COVERED) / 2))
+    return round(low, 4), round(high, 4)
+
+
+def _within(values: Tensor, ends: tuple[float, float]) -> Tensor:
+    return (values >= ends[0]) & (values <= ends[1])
 
 
 @torch.no_grad()

@@ -1,0 +1,166 @@
+"""How the scene encoder learns: pictures, what they show, and photographs of places."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+from tiny import write_rooms, write_speech
+from torch.nn.functional import adaptive_avg_pool2d, normalize
+
+from mvsd.data.pack import Pack, read_pack, write_pack
+from mvsd.data.places import DRY, LIVE, T60_RANGES_S, fold_of, in_order
+from mvsd.errors import UserError
+from mvsd.training.scene import FILE, SceneTask, contrast, made_of
+from mvsd.training.scene_photos import PhotoLesson, out_of_order
+from mvsd.training.scene_pictures import Draw, augment, hide_a_part, layouts, mixed, reframed
+from mvsd.vision import SceneConfig, SceneEncoder
+
+PLACES = {
+    "chapel_a": "chapel",
+    "hall_b": "hall",
+    "studio_c": "studio_room",
+    "studio_d": "studio_black",
+    "park": "field",
+}
+
+
+@pytest.fixture(scope="module")
+def pack(tmp_path_factory: pytest.TempPathFactory) -> Pack:
+    root = tmp_path_factory.mktemp("scene")
+    lines = ["path,place,category"]
+    for number, (place, category) in enumerate(PLACES.items()):
+        Image.new("RGB", (400, 300), (40 * number, 90, 60)).save(root / f"{place}.jpg")
+        lines.append(f"{place}.jpg,{place},{category}")
+    (root / "photos.csv").write_text("\n".join(lines))
+    write_pack(
+        [write_rooms(root / "rooms", 12)], write_speech(root / "speech", 8), root / "pack", photos=root / "photos.csv"
+    )
+    return read_pack(root / "pack")
+
+
+def test_walls_share_a_row_floor_and_ceiling_have_their_own(pack):
+    view = next(view for view in pack.views if view.surfaces)
+    shares = made_of([view, replace(view, surfaces=())], ["brick", "carpet", "glass", "plaster"])
+    assert shares[0].tolist() == [[0.75, 0, 0.25, 0], [0, 1, 0, 0], [0, 0, 0, 1]]
+    assert shares[1].sum() == 0
+
+
+def test_augmented_pictures_stay_pictures():
+    images = torch.rand(4, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    seen = augment(images, torch.tensor([True, False, True, False]), torch.Generator().manual_seed(0))
+    assert seen.shape == images.shape
+    assert seen.min() >= 0
+    assert seen.max() <= 1
+    assert (seen - images).abs().mean() > 0.02
+
+
+def test_what_is_seen_where_turns_with_the_picture():
+    layouts = torch.rand(6, 1, 16, 16, generator=torch.Generator().manual_seed(0))
+    pictures = layouts.repeat_interleave(8, -1).repeat_interleave(8, -2)
+    draw = Draw(6, torch.Generator().manual_seed(1))
+    seen, said = reframed([pictures, layouts], torch.tensor([True, False] * 3), draw)
+    for here, there, before in zip(seen, said, layouts):
+        cells = adaptive_avg_pool2d(here, 16)
+        assert torch.corrcoef(torch.stack([cells.flatten(), there.flatten()]))[0, 1] > 0.9
+        assert torch.corrcoef(torch.stack([there.flatten(), before.flatten()]))[0, 1] < 0.5
+
+
+def test_layouts_come_out_of_the_pack_where_they_were_told(pack):
+    views = {view.room: view for view in pack.views if view.picture_count}
+    told, untold = layouts(pack, [views["0/0"], views["0/1"]])
+    assert told[:, 3, 5].tolist() == pytest.approx([50 / 255, 200 / 255])
+    assert untold.isnan().all()
+
+
+def test_a_hidden_part_is_a_box_of_at_most_half_the_side():
+    shown = hide_a_part(torch.ones(64, 3, 32, 32), torch.Generator().manual_seed(0))
+    hidden = (shown == 0.5).all(1)
+    assert 0.4 < hidden.flatten(1).any(1).float().mean() < 0.7
+    for box in hidden:
+        rows, columns = box.any(1).sum(), box.any(0).sum()
+        assert box.sum() == rows * columns
+        assert max(rows, columns) <= 16
+
+
+def test_pictures_are_mixed_as_what_is_true_of_them():
+    numbers = torch.arange(256.0)
+    images, truth = mixed((numbers.view(-1, 1, 1, 1).expand(-1, 3, 2, 2), numbers[:, None]), torch.Generator())
+    torch.testing.assert_close(images[:, 0, 0, 0], truth[:, 0])
+    assert 0.3 < (truth[:, 0] == numbers).float().mean() < 0.7
+
+
+def test_codes_of_rooms_that_sound_alike_are_drawn_together():
+    wanted = torch.tensor([[0.0, 0.0, 0.0, 3.0], [1.0, 0.0, 0.0, 3.0], [0.0, 1.6, 0.0, 6.0], [1.0, 1.6, 0.0, 6.0]])
+    alike, otherwise = (
+        torch.tensor([[1.0, 0], [1, 0], [0, 1], [0, 1]]),
+        torch.tensor([[1.0, 0], [0, 1], [1, 0], [0, 1]]),
+    )
+    assert contrast(alike, wanted) < 0.01
+    assert contrast(otherwise, wanted) > 5
+
+
+def test_contrast_is_the_mean_log_share_of_the_neighbours():
+    codes = normalize(torch.randn(3, 5, generator=torch.Generator().manual_seed(0)), dim=-1)
+    same = torch.zeros(3, 4)
+    said = torch.stack([codes[i] @ codes[j] / 0.1 for i in range(3) for j in range(3) if i != j]).view(3, 2)
+    torch.testing.assert_close(contrast(codes, same), -said.log_softmax(-1).mean())
+
+
+def test_readings_in_their_ranges_and_well_apart_cost_nothing():
+    ranges = torch.tensor([T60_RANGES_S["studio_room"], T60_RANGES_S["chapel"]]).log()
+    right = ranges.mean(1)
+    assert out_of_order(right, ranges) == 0
+    assert out_of_order(right.flip(0), ranges) > out_of_order(right.mean().expand(2), ranges) > 0
+    assert out_of_order(right[:0], ranges[:0]) == 0
+
+
+def test_each_half_of_the_places_has_live_and_dry_ones_and_only_one_half_teaches(pack):
+    folds = fold_of((photo.category, photo.place) for photo in pack.photos)
+    for fold in (0, 1):
+        mine = {PLACES[place] for place, half in folds.items() if half == fold}
+        assert mine & set(LIVE)
+        assert mine & set(DRY)
+    taught = [PhotoLesson(pack, 32, 4, fold).ranges.exp().tolist() for fold in (0, 1, None)]
+    assert len(taught[0]) == len(taught[1]) == 2
+    assert sorted(taught[0] + taught[1]) == sorted(taught[2])  # the open air has no T60 to teach
+
+
+def test_photographs_come_with_the_range_of_their_kind(pack):
+    photos, ranges = PhotoLesson(pack, 32, 6).draw(torch.Generator().manual_seed(0))
+    assert photos.shape == (6, 3, 32, 32)
+    known = {T60_RANGES_S[PLACES[photo.place]] for photo in pack.photos if photo.category in T60_RANGES_S}
+    assert {tuple(round(end, 3) for end in row) for row in ranges.exp().tolist()} <= known
+
+
+def test_places_are_in_order_by_the_median_of_their_views():
+    assert in_order({"chapel": [1.0, 2.0, 9.0], "hall": [0.4]}, {"studio": [0.1, 0.5, 3.0]}) == (1, 2)
+
+
+def test_a_table_of_photographs_without_places_is_told(tmp_path):
+    (tmp_path / "photos.csv").write_text("path,what\na.jpg,b\n")
+    with pytest.raises(UserError, match="path and place and category"):
+        write_pack(
+            [write_rooms(tmp_path / "r", 2)],
+            write_speech(tmp_path / "s", 2),
+            tmp_path / "p",
+            photos=tmp_path / "photos.csv",
+        )
+
+
+def test_the_encoder_leaves_with_the_interval_of_the_rooms_it_never_saw(pack, tmp_path: Path):
+    held = [replace(view, held_out=number % 2 == 0) for number, view in enumerate(pack.views)]
+    task = SceneTask(SceneConfig(image_size=64), replace(pack, views=held), 8)
+    batch = task.draw(torch.Generator().manual_seed(0))
+    assert all(value.isfinite() for value in task.losses(task.model, batch, torch.Generator(), 0).values())
+    model = task.model.eval()
+    with torch.no_grad():
+        assert 0 <= task.validate(model)["t60_covered"] <= 1
+        read = task._read(model, torch.device("cpu"))[:, 1]
+    task.export(model, tmp_path, {})
+    low, high = SceneEncoder.from_pretrained(tmp_path / FILE).config.t60_spread
+    missed = task.check_truth[:, 1] - read
+    assert ((missed >= low) & (missed <= high)).float().mean() == pytest.approx(0.8, abs=0.21)
