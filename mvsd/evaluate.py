@@ -24,7 +24,9 @@ from mvsd.clip import Clip
 from mvsd.conversion import Conversion, Progress, Settings
 from mvsd.converters import WEIGHTS, Dereverberator, MvsdConverter, Reverberator
 from mvsd.errors import UserError
-from mvsd.metrics import bootstrap_interval, detail_ratio, mel_error_db, pesq_wb
+from mvsd.metrics.spectral import detail_ratio, mel_error_db
+from mvsd.metrics.speech import pesq_wb
+from mvsd.metrics.statistics import bootstrap_interval
 from mvsd.systems.wpe import wpe
 from mvsd.vision import load_image
 from mvsd.vocoder import griffin_lim, masked, vocode

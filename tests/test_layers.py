@@ -14,14 +14,14 @@ PACKAGE = ROOT / "mvsd"
 LAYERS = (  # a file imports from its own layer and those before it
     {"errors"},
     {"clip", "conversion", "forms", "gpu", "examples", "audio", "acoustics", "checkpoint", "diffusion", "polack"},
-    {"vision", "unet", "denoiser", "vocoder", "data", "metrics", "figures", "report"},
+    {"vision", "unet", "denoiser", "vocoder", "data", "metrics", "judges", "figures", "report"},
     {"converters", "places", "systems", "session", "showcase"},
     {"training", "evaluate", "bench", "study", "stimuli"},
     {"ui", "cli", "cli_label", "cli_statistics", "cli_study"},
     {"__main__", "app"},
 )
 MODELS = {"vision", "unet", "denoiser", "vocoder"}
-BESIDE = {"data", "metrics", "figures", "report"}  # the models' layer, but strangers to them
+BESIDE = {"data", "metrics", "judges", "figures", "report"}  # the models' layer, but strangers to them
 ALL = set().union(*LAYERS)
 NEVER = dict.fromkeys(BESIDE, MODELS) | dict.fromkeys(MODELS, BESIDE) | {"study": ALL - {"errors", "study"}}
 HOMES = {

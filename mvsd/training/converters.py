@@ -14,7 +14,7 @@ from mvsd.data.pack import Pack, RoomView
 from mvsd.data.pairs import PairMaker, Pairs, Taste
 from mvsd.denoiser import Denoiser, DenoiserConfig
 from mvsd.diffusion import sample_dpm2m, trailing_steps
-from mvsd.metrics import detail_ratio, mel_error_db
+from mvsd.metrics.spectral import detail_ratio, mel_error_db
 from mvsd.unet import Condition
 
 EDGE = 2  # frames of margin that PairMaker leaves on each side
