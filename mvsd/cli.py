@@ -104,6 +104,21 @@ def dereverb(
 
 
 @app.command()
+def t60(
+    clip: Annotated[Path, typer.Argument(help="Recording of speech in a room, 0.3 to 60 s.")],
+    weights: Weights = None,
+) -> None:
+    """T60 as heard in a recording, without knowing the room (blind)."""
+    from mvsd.audio import load
+    from mvsd.checkpoint import find_weights
+    from mvsd.converters import WEIGHTS
+    from mvsd.t60_estimator import T60Estimator
+
+    estimator = T60Estimator.from_pretrained(find_weights(weights or WEIGHTS, "t60.safetensors"))
+    print(f"T60 heard in {clip.name}: {estimator.estimate(load(clip)):.2f} s")
+
+
+@app.command()
 def rooms(
     count: Annotated[int, typer.Option(help="Rooms.")],
     out: Annotated[Path, typer.Option(help="Folder to write to; what is there already is kept.")],

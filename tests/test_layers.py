@@ -14,13 +14,26 @@ PACKAGE = ROOT / "mvsd"
 LAYERS = (  # a file imports from its own layer and those before it
     {"errors"},
     {"clip", "conversion", "forms", "gpu", "examples", "audio", "acoustics", "checkpoint", "diffusion", "polack"},
-    {"vision", "unet", "denoiser", "vocoder", "data", "metrics", "judges", "figures", "report"},
+    {
+        "vision",
+        "unet",
+        "denoiser",
+        "vocoder",
+        "plain_vocoder",
+        "bigvgan",
+        "t60_estimator",
+        "data",
+        "metrics",
+        "judges",
+        "figures",
+        "report",
+    },
     {"converters", "places", "systems", "session", "showcase"},
-    {"training", "evaluate", "bench", "study", "stimuli"},
+    {"training", "evaluate", "few_steps", "bench", "study", "stimuli"},
     {"ui", "cli", "cli_label", "cli_statistics", "cli_study"},
     {"__main__", "app"},
 )
-MODELS = {"vision", "unet", "denoiser", "vocoder"}
+MODELS = {"vision", "unet", "denoiser", "vocoder", "plain_vocoder", "bigvgan", "t60_estimator"}
 BESIDE = {"data", "metrics", "judges", "figures", "report"}  # the models' layer, but strangers to them
 ALL = set().union(*LAYERS)
 NEVER = dict.fromkeys(BESIDE, MODELS) | dict.fromkeys(MODELS, BESIDE) | {"study": ALL - {"errors", "study"}}

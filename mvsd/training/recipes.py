@@ -2,7 +2,8 @@
 
 Stages of every recipe: `scene` (pictures to acoustics), `match` and `dereverb` (the converters apart, on the frozen
 scene encoder), `mutual` (both together), `vocoder` (on true mels and on the converters' own). Each stage has a run
-folder of its own in which it resumes; finished weights gather in OUT/weights.
+folder of its own in which it resumes; finished weights gather in OUT/weights. `t60`, the blind estimator, is run
+where it is named.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from accelerate import PartialState
 from mvsd.data.pack import Pack, read_pack
 from mvsd.denoiser import Denoiser, DenoiserConfig
 from mvsd.errors import UserError
-from mvsd.training import scene, together, vocoder
+from mvsd.t60_estimator import T60Config
+from mvsd.training import scene, t60, together, vocoder
 from mvsd.training.converters import FILES, ConverterTask, SceneFeatures
 from mvsd.training.loop import LoopConfig, Run, Task, train
 from mvsd.training.run_folder import pack_sha256, write_whole
@@ -33,8 +35,10 @@ WEIGHT_FILES = {
     "dereverb": [FILES["dereverb"]],
     "mutual": [*FILES.values()],
     "vocoder": [vocoder.FILE],
+    "t60": [t60.FILE],
 }
-STAGES = tuple(WEIGHT_FILES)
+APART = ("t60",)  # run where they are named, not with the rest
+STAGES = tuple(stage for stage in WEIGHT_FILES if stage not in APART)
 OnStep = Callable[[int, int | None], None]
 
 
@@ -55,6 +59,9 @@ class Recipe:
     fit_steps: int = 60  # of Polack's model to the training rooms
     workers: int = 0  # processes that draw batches
     mutual_lr: float = 2e-4
+    t60_batch: int = 32
+    t60_lr: float = 2e-3
+    t60_width: int = 20
     shares: tuple[float, ...] = (0.25, 0.22, 0.22, 0.15, 0.16)  # of the clock, a stage
 
 
@@ -78,6 +85,8 @@ RECIPES = {
         scene_batch=4,
         vocoder_batch=8,
         vocoder_width=32,
+        t60_batch=4,
+        t60_width=4,
         image_size=64,
         fit_steps=2,
     ),
@@ -131,21 +140,18 @@ def run_recipe(
 ) -> bool:
     """Run a recipe ("cpu") or one stage of it ("cpu:match"); finished stages are skipped. True when all is done."""
     base, _, only = name.partition(":")
-    if base not in RECIPES or (only and only not in STAGES):
-        raise UserError(
-            f"There is no recipe {name}. Choose {', '.join(RECIPES)}, with :{', :'.join(STAGES)} for a stage."
-        )
+    if base not in RECIPES or (only and only not in WEIGHT_FILES):
+        stages = ", :".join(WEIGHT_FILES)
+        raise UserError(f"There is no recipe {name}. Choose {', '.join(RECIPES)}, with :{stages} for a stage.")
     recipe, lr = RECIPES[base], wishes.lr
-    recipe = replace(recipe, lr=lr, scene_lr=lr, mutual_lr=lr) if lr else recipe
+    recipe = replace(recipe, lr=lr, scene_lr=lr, mutual_lr=lr, t60_lr=lr) if lr else recipe
     order = Order(base, recipe, Path(pack), Path(out), wishes, wishes.parts or PartialState().num_processes)
     data, sha256 = read_pack(pack), pack_sha256(order.pack)
     order.weights.mkdir(parents=True, exist_ok=True)
     _gather(order)
-    for stage, share in zip(STAGES, recipe.shares):
-        if order.is_done(stage) or (only and stage != only):
-            continue
-        clock = (wishes.minutes or recipe.minutes) * (1.0 if only else share)
-        if not _run_stage(stage, order, data, sha256, clock, on_step):
+    for stage, share in {only: 1.0}.items() if only else zip(STAGES, recipe.shares):
+        clock = (wishes.minutes or recipe.minutes) * share
+        if not order.is_done(stage) and not _run_stage(stage, order, data, sha256, clock, on_step):
             return False
         _gather(order)
     return True
@@ -154,7 +160,7 @@ def run_recipe(
 def _gather(order: Order) -> None:
     """Copy what finished stages made to OUT/weights, later stages over earlier ones."""
     state = PartialState()
-    for stage in filter(order.is_done, STAGES) if state.is_main_process else ():
+    for stage in filter(order.is_done, WEIGHT_FILES) if state.is_main_process else ():
         for name in WEIGHT_FILES[stage]:
             with open(order.out / stage / name, "rb") as made:
                 write_whole(order.weights / name, lambda file, made=made: shutil.copyfileobj(made, file))
@@ -166,7 +172,7 @@ def _run_stage(stage: str, order: Order, data: Pack, sha256: str, minutes: float
     recipe, wishes = order.recipe, order.wishes
     about = {"recipe": f"{order.name}:{stage}", "sizes": asdict(recipe), "pack_sha256": sha256}
     about |= {"pretrained": wishes.pretrained, "init": str(wishes.init or "")}
-    lr = {"scene": recipe.scene_lr, "mutual": recipe.mutual_lr}.get(stage, recipe.lr)
+    lr = {"scene": recipe.scene_lr, "mutual": recipe.mutual_lr, "t60": recipe.t60_lr}.get(stage, recipe.lr)
     config = LoopConfig(lr=lr, ema=0.998, seed=wishes.seed, workers=recipe.workers, parts=order.parts)
     if stage == "scene":
         config = replace(config, ema=0.99, validate_every=250, weight_decay=0.05)
@@ -191,6 +197,8 @@ def _task(stage: str, order: Order, data: Pack) -> Task:
         found = {task: order.weights / file for task, file in FILES.items() if (order.weights / file).is_file()}
         predictors = {task: Denoiser.from_pretrained(file) for task, file in found.items()}
         return vocoder.VocoderTask(config, data, order.share(recipe.vocoder_batch), predictors, init, seed)
+    if stage == "t60":
+        return t60.T60Task(T60Config(width=recipe.t60_width), data, order.share(recipe.t60_batch), init=init, seed=seed)
     batch, features = order.share(recipe.batch), _features(order, data)
     if stage == "mutual":
         return together.MutualTask(_apart(order), data, batch, features)
