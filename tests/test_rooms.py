@@ -1,11 +1,13 @@
 import os
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import psutil
 import pytest
 import soundfile
 
@@ -223,6 +225,41 @@ def test_resume_after_a_kill_gives_the_same_set(three_rooms, tmp_path):
     resumed = pd.read_csv(simulate(3, 9, tmp_path, views=2, workers=1, picture_px=0), dtype=str)
     assert resumed.equals(table)
     assert all((tmp_path / "rir" / path.name).read_bytes() == path.read_bytes() for path in (whole / "rir").iterdir())
+
+
+@pytest.mark.whole
+def test_workers_end_when_the_command_is_killed(tmp_path):
+    command = [
+        sys.executable,
+        "-m",
+        "mvsd",
+        "rooms",
+        "--count",
+        "400",
+        "--seed",
+        "1",
+        "--picture-px",
+        "0",
+        "--out",
+        tmp_path,
+    ]
+    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL) as process:
+        workers = wait_for(lambda: workers_of(process.pid))
+        process.kill()
+    assert workers
+    assert wait_for(lambda: not any(worker.is_running() and worker.status() != "zombie" for worker in workers))
+
+
+def workers_of(pid: int) -> list[psutil.Process]:
+    return [child for child in psutil.Process(pid).children() if "spawn_main" in " ".join(child.cmdline())]
+
+
+def wait_for(found, seconds=30.0):
+    """What found() returns as soon as it is true; the last it returned when the time is over."""
+    end = time.monotonic() + seconds
+    while not (value := found()) and time.monotonic() < end:
+        time.sleep(0.1)
+    return value
 
 
 def test_speech_is_written_dry_and_in_the_room(tmp_path):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import multiprocessing
 import os
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass
@@ -122,7 +123,7 @@ def _rooms(job: Job, indices: list[int], workers: int) -> Iterator[list[Row]]:
         yield from (make_room(job, index) for index in indices)
         return
     os.environ.update(dict.fromkeys(THREADS, "1"))
-    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
+    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), end_with_parent) as pool:
         queue, waiting = iter(indices), set[Future[list[Row]]]()
         while True:
             while len(waiting) < 3 * workers and (index := next(queue, None)) is not None:
@@ -131,6 +132,13 @@ def _rooms(job: Job, indices: list[int], workers: int) -> Iterator[list[Row]]:
                 return
             ready, waiting = wait(waiting, return_when=FIRST_COMPLETED)
             yield from (future.result() for future in ready)
+
+
+def end_with_parent() -> None:
+    """Have this worker end when the process that began it is gone, killed as it may be."""
+    parent = multiprocessing.parent_process()
+    if parent:
+        threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
 
 
 def make_room(job: Job, index: int) -> list[Row]:
