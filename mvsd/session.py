@@ -135,6 +135,17 @@ class Studio:
         conversion = Conversion(padded, audio, SAMPLE_RATE, *mels, len(source), settings=settings, **known)
         return self._outcome(example.task, conversion)
 
+    def look_at_speech(self, path: Path) -> None:
+        """Raises UserError if no conversion could use this recording."""
+        from mvsd.audio import load
+
+        load(path)
+
+    def look_at_photo(self, path: Path) -> None:
+        from mvsd.vision import load_image
+
+        load_image(path)
+
     def _open(self, task: str, form: Form, settings: Settings) -> Clip:
         if not form.speech:
             raise UserError("Add a speech clip: upload a file or record one.")

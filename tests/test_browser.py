@@ -194,7 +194,7 @@ def test_a_bad_photo_is_told_and_the_page_goes_on(
     bad.write_text("<html><script>document.title='gone'</script></html>")
     give(page, "match", photo=bad, speech=speech)
     page.click("#match-run")
-    page.get_by_text("page.jpg is not a picture we can read").wait_for()
+    page.get_by_text("page.jpg is not a picture we can read").first.wait_for()
     assert page.title() == "MVSD Studio"
     page.click("#match-photo button[aria-label*='emove']")
     give(page, "match", photo=photo)
@@ -202,7 +202,7 @@ def test_a_bad_photo_is_told_and_the_page_goes_on(
     assert hear(page, "match")[1] > 0.2
 
 
-def test_a_text_named_wav_is_told_and_an_earlier_result_stays(visit: Callable, address: str, tmp_path: Path):
+def test_a_text_named_wav_is_told_at_once_and_an_old_result_is_marked(visit: Callable, address: str, tmp_path: Path):
     page = visit(address)
     open_tab(page, "Remove the room")
     page.get_by_role("button", name="Stairwell").click()
@@ -210,9 +210,10 @@ def test_a_text_named_wav_is_told_and_an_earlier_result_stays(visit: Callable, a
     page.click("#dereverb-speech button[aria-label*='lear']")
     (tmp_path / "letter.wav").write_text("Dear reader, this is no sound. " * 50)
     page.set_input_files("#dereverb-speech input[type=file]", tmp_path / "letter.wav")
-    page.wait_for_timeout(1000)
+    page.get_by_text("letter.wav is not a sound file we can read").wait_for()  # before any button is pressed
+    assert not page.is_visible(".earlier")
     page.click("#dereverb-run")
-    page.get_by_text("letter.wav is not a sound file we can read").wait_for()
+    page.get_by_text("The last run failed. What you see below is from an earlier one.").wait_for()
     assert hear(page, "dereverb") == before
     assert page.is_enabled("#dereverb-run")
 
@@ -238,6 +239,7 @@ def test_cancel_stops_the_work_and_keeps_what_was_there(visit: Callable, address
     assert converter.closed.wait(2 * SLOW_S + 1)
     begun = converter.steps_begun
     page.wait_for_selector("#match-forming", state="detached")
+    page.get_by_text("The last run was stopped.").wait_for()
     assert begun < 3
     assert hear(page, "match") == before
     page.wait_for_timeout(int(2000 * SLOW_S))
@@ -247,6 +249,7 @@ def test_cancel_stops_the_work_and_keeps_what_was_there(visit: Callable, address
     page.wait_for_selector("#match-forming", state="detached")
     assert hear(page, "match")[1] > 0.2
     assert page.inner_text("#match-numbers") != numbers
+    assert not page.is_visible(".earlier")
 
 
 def test_two_visitors_take_turns(visit: Callable, address: str, converter: EchoConverter, photo: Path, speech: Path):

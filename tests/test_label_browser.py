@@ -59,21 +59,53 @@ def test_clips_are_labelled_by_keyboard_on_a_phone(
         if done == 0:  # a region, then one too many, taken back
             for key in ("1", "ArrowRight", "1", "2", "ArrowLeft", "2", "u"):
                 page.keyboard.press(key)
-            assert page.locator("#label .mark").count() == 1
+            assert page.locator("#label .marks .mark").count() == 1
             assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
             page.screenshot(path=tmp_path / "label.png", full_page=True)
-        for key in ("ArrowDown", "2", "1", "ArrowDown", "4", "Enter"):
+        for key in ("0", "2", "1", "0", "4", "Enter"):
             page.keyboard.press(key)
         if done == 2:
             page.get_by_text(f"3 done of {CLIPS}").wait_for()
-            page.reload()
-            tab.focus()
-            page.keyboard.press("Enter")
+            page.reload()  # comes back to this tab
     page.get_by_role("heading", name="Thank you").wait_for()
+    page.get_by_text("10 labels of <b>ann are saved").wait_for()
     rows = all_rows(labels.results)
     assert len({row["item_id"] for row in rows}) == len(rows) == CLIPS
     assert {row["input"] for row in rows} == {"key"}
     assert {row["rater"] for row in rows} == {"<b>ann"}
     assert values_of(rows[0]) == {"faults": [[0.0, 0.25, "buzz"]], "liveness": "live", "tags": ["noise"], "rating": 4}
     assert complaints == []
+    context.close()
+
+
+def test_unsaved_work_outlives_a_reload_and_a_region_is_seen_as_it_is_drawn(
+    browser: Browser,  # noqa: F811
+    running: tuple[str, LiveLabels],
+):
+    address, _ = running
+    context = browser.new_context()
+    page = context.new_page()
+    page.set_default_timeout(60_000)
+    page.goto(f"{address}?tab=label")
+    page.locator("#label input[name=rater]").fill("ben")
+    page.keyboard.press("Enter")
+    page.locator("#label .play:not(:disabled)").wait_for()
+    assert page.locator(".hertz").inner_text().split() == ["0", "2", "4", "6", "8"]
+    box = page.locator(".spectrogram").bounding_box()
+    page.mouse.move(box["x"] + 0.2 * box["width"], box["y"] + 20)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.6 * box["width"], box["y"] + 30, steps=4)
+    page.locator(".mark", has_text="buzz").wait_for()
+    page.get_by_text("buzz from 0.10 to 0.30 s").wait_for()
+    page.mouse.up()
+    for key in ("0", "1", "s", "n", "c"):
+        page.keyboard.press(key)
+    page.keyboard.type("odd")
+    page.reload()
+    page.get_by_text("Your unsaved work on this clip is back.").wait_for()
+    assert page.locator(".regions li").count() == 1
+    assert page.locator("#label textarea").input_value() == "odd"
+    assert page.locator("input[name=liveness]:checked").input_value() == "dry"
+    page.get_by_role("button", name="Another name").click()
+    page.locator("#label input[name=rater]").wait_for()
     context.close()

@@ -227,6 +227,11 @@ def test_the_samplers_of_the_app_are_those_there_are():
     assert set(app.SAMPLERS) == set(SAMPLERS)
 
 
+def test_what_could_not_be_measured_is_explained():
+    assert "nothing can be measured" in table([Row("T60", "-", "0.50 s")])
+    assert "nothing can be measured" not in table([Row("T60", "0.40 s", "0.50 s"), Row("Checkpoint", None, "-")])
+
+
 def test_numbers_are_escaped():
     assert "<b>" not in table([Row("Sampler", None, "<b>x</b>")])
 

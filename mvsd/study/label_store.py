@@ -30,6 +30,7 @@ class Clip:
     path: Path
     sha256: str
     length_s: float
+    rate: int  # Hz
     picture: Path | None
 
 
@@ -48,11 +49,11 @@ def open_project(folder: Path) -> OpenProject:
     for item in project.items:
         path = folder / item.clip
         try:
-            length_s = soundfile.info(path).duration
+            sound = soundfile.info(path)
         except soundfile.LibsndfileError as error:
             raise UserError(f"{path} is no sound we can read. Save it as WAV or FLAC.") from error
         picture = folder / item.picture if item.picture else None
-        clips[item.id] = Clip(path, sha256_of(path.read_bytes()), length_s, picture)
+        clips[item.id] = Clip(path, sha256_of(path.read_bytes()), sound.duration, sound.samplerate, picture)
     return OpenProject(folder.name, folder, project, clips)
 
 

@@ -188,6 +188,7 @@ class LiveLabels:
             "revision": self._revision(rater, item),
             "values": values_of(row) if row else {},
             "length_s": clip.length_s,
+            "top_hz": clip.rate / 2,
             "media": {kind: self._issue(rater, kind, clip) for kind in kinds},
             "form": [f.model_dump() | {"ask": words(f.ask, ""), "required": f.is_required} for f in self.project.form],
         }

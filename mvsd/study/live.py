@@ -56,6 +56,10 @@ class StaleError(UserError):
     """A token of a trial that is no longer before this listener."""
 
 
+class FullError(UserError):
+    """No seat is free."""
+
+
 class UnknownError(UserError):
     """A token that was never given, or whose session was withdrawn."""
 
@@ -111,7 +115,7 @@ class LiveStudy:
             now = self._clock()
             seat = seat_of(holders(self.study, self._sessions.values(), now), self.study)
             if seat is None:
-                raise UserError("This study has all the listeners it needs for now. Thank you for your interest.")
+                raise FullError("This study has all the listeners it needs for now. Thank you for your interest.")
             token, (browser, device) = secrets.token_urlsafe(18), agent(user_agent)
             given = {
                 "seat": seat,

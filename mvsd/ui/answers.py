@@ -10,10 +10,15 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from mvsd.errors import UserError
-from mvsd.study.live import NotSavedError, StaleError, UnknownError
+from mvsd.study.live import FullError, NotSavedError, StaleError, UnknownError
 
 LARGEST_BODY = 512 * 1024  # bytes; a long trial's log is some 50 kB
-FAILURES = {StaleError: ("stale", 409), UnknownError: ("unknown", 404), NotSavedError: ("unsaved", 503)}
+FAILURES = {
+    StaleError: ("stale", 409),
+    UnknownError: ("unknown", 404),
+    NotSavedError: ("unsaved", 503),
+    FullError: ("full", 409),
+}
 PRIVATE = {"Cache-Control": "no-store"}
 
 

@@ -8,10 +8,10 @@ import gradio as gr
 
 from mvsd.forms import DEREVERB, MATCH
 from mvsd.session import Studio
+from mvsd.ui.address import keep_in_address
 from mvsd.ui.inputs import Wording
-from mvsd.ui.label_tab import label_tab
 from mvsd.ui.tab import conversion_tab
-from mvsd.ui.take_part import take_part_tab
+from mvsd.ui.take_part import LABEL, TAKE_PART, label_tab, take_part_tab
 
 CACHE_S = (3600, 23 * 3600)  # look every hour for files older than 23 h: none lives longer than a day
 
@@ -60,10 +60,8 @@ def build(studio: Studio) -> gr.Blocks:
     with gr.Blocks(title="MVSD Studio", analytics_enabled=False, delete_cache=CACHE_S) as page:
         gr.HTML(HEADING)
         with gr.Tabs(overflow_behavior="wrap") as tabs:
-            for words in (MATCH_WORDS, DEREVERB_WORDS):
-                with gr.Tab(words.tab, id=words.task):
-                    conversion_tab(studio, words)
-            take_part_tab(page, tabs)
-            label_tab()
+            each = {words.task: conversion_tab(studio, words) for words in (MATCH_WORDS, DEREVERB_WORDS)}
+            each |= {TAKE_PART: take_part_tab(), LABEL: label_tab()}
+        keep_in_address(page, tabs, each, of_study=TAKE_PART)
         gr.HTML(PRIVACY.format(where=where))
     return page

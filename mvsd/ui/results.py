@@ -31,11 +31,20 @@ STATUS = """<div class="status" role="status"><progress max="1" value="{share:.3
 <span>{text}</span></div>"""
 
 
+EARLIER = '<p class="earlier">The last run was stopped. What you see below is from an earlier one.</p>'
+FAILED = '<p class="earlier" role="alert">The last run failed. What you see below is from an earlier one.</p>'
+UNMEASURED = (
+    '<p class="unmeasured">- where nothing can be measured: the recording ends, or the next word begins, before the '
+    "sound has died away.</p>"
+)
+
+
 @dataclass(frozen=True)
 class Results:
     status: gr.HTML
     forming: gr.Image
     finished: gr.Column
+    earlier: gr.HTML
     before: gr.Audio
     after: gr.Audio
     download: gr.DownloadButton
@@ -53,8 +62,16 @@ class Results:
             return {self.status: status}
         return {self.status: status, self.forming: gr.Image(update.picture, visible=True)}
 
+    def begun(self, update: Forming) -> Update:
+        """What is on screen from now on belongs to an earlier run, until this one is done."""
+        return self.under_way(update) | {self.earlier: gr.HTML(EARLIER, visible=True)}
+
+    def failed(self) -> Update:
+        return self.at_rest() | {self.earlier: gr.HTML(FAILED, visible=True)}
+
     def done(self, outcome: Outcome) -> Update:
         return self.at_rest() | {
+            self.earlier: gr.HTML("", visible=False),
             self.finished: gr.Column(visible=True),
             self.before: str(outcome.before),
             self.after: str(outcome.after),
@@ -65,12 +82,14 @@ class Results:
         }
 
     def at_rest(self) -> Update:
-        """Nothing forms any more; what was finished earlier stays."""
+        """Nothing forms any more; what was finished earlier stays, and says so."""
         return {self.status: gr.HTML("", visible=False), self.forming: gr.Image(None, visible=False)}
 
 
 def table(rows: list[Row]) -> str:
     """The numbers as an HTML table: what changed, then how it was made."""
+    from mvsd.report import NOTHING  # here: it brings torch
+
     changed = [row for row in rows if row.before is not None]
     made = [row for row in rows if row.before is None]
     head = '<thead><tr><td></td><th scope="col">Before</th><th scope="col">After</th></tr></thead>'
@@ -79,9 +98,10 @@ def table(rows: list[Row]) -> str:
         for r in changed
     )
     single = "".join(f'<tr><th scope="row">{escape(r.name)}</th><td>{escape(r.after)}</td></tr>' for r in made)
+    note = UNMEASURED if any(NOTHING in (row.before, row.after) for row in changed) else ""
     return (
         f'<div class="numbers"><table><caption>What changed</caption>{head}<tbody>{pairs}</tbody></table>'
-        f"<table><caption>How it was made</caption><tbody>{single}</tbody></table></div>"
+        f"<table><caption>How it was made</caption><tbody>{single}</tbody></table></div>{note}"
     )
 
 
@@ -99,6 +119,7 @@ def result_column(words: Wording) -> Results:
     gr.HTML(HINT.format(bars=BARS, text=words.hint, advice=words.advice))
     forming = picture(FORMING_ALT, f"{words.task}-forming", "forming", visible=False)
     with gr.Column(visible=False, elem_classes="finished") as finished:
+        earlier = gr.HTML("", visible=False)
         with gr.Row(elem_classes="players"):
             before = player(words.before, f"{words.task}-before")
             after = player(words.after, f"{words.task}-after")
@@ -106,7 +127,7 @@ def result_column(words: Wording) -> Results:
         spectrograms = picture(MELS_ALT, f"{words.task}-spectrograms")
         decay = picture(DECAY_ALT, f"{words.task}-decay")
         numbers = gr.HTML("", elem_id=f"{words.task}-numbers")
-    return Results(status, forming, finished, before, after, download, spectrograms, decay, numbers)
+    return Results(status, forming, finished, earlier, before, after, download, spectrograms, decay, numbers)
 
 
 def player(label: str, name: str) -> gr.Audio:

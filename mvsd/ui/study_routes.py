@@ -18,7 +18,7 @@ from mvsd.study.spec import words
 from mvsd.ui.answers import PRIVATE, body, failure, told
 
 ASSETS = Path(__file__).parent / "study"
-TYPES = {".js": "text/javascript", ".css": "text/css"}
+TYPES = {".js": "text/javascript", ".css": "text/css", ".json": "application/json"}
 PAGE = (ASSETS / "page.html").read_text(encoding="utf-8")
 
 
@@ -55,21 +55,23 @@ def add_study_routes(app: FastAPI, shelf: Shelf) -> None:
             return failure(str(error), "unknown", 404)
         return Response(content, media_type=kind, headers=PRIVATE)
 
-    def asset(request: Request) -> Response:
-        file = ASSETS / Path(request.path_params["name"]).name
-        if file.suffix not in TYPES or not file.is_file():
-            return failure("There is nothing here.", "unknown", 404)
-        return FileResponse(file, media_type=TYPES[file.suffix], headers={"Cache-Control": "no-cache"})
-
     def page(request: Request) -> Response:
         return HTMLResponse(PAGE, headers=PRIVATE)
 
     app.add_route("/study/list", listed)
-    app.add_route("/study/assets/{name}", asset)
+    app.add_route("/study/assets/{name}", lambda request: _asset(ASSETS, request))
+    app.add_route("/study/assets/words/{name}", lambda request: _asset(ASSETS / "words", request))
     app.add_route("/study/{study}/", page)
     app.add_route("/study/{study}/welcome", welcome)
     app.add_route("/study/{study}/media/{token}", media)
     app.add_route("/study/{study}/{what}", post, methods=["POST"])
+
+
+def _asset(folder: Path, request: Request) -> Response:
+    file = folder / Path(request.path_params["name"]).name
+    if file.suffix not in TYPES or not file.is_file():
+        return failure("There is nothing here.", "unknown", 404)
+    return FileResponse(file, media_type=TYPES[file.suffix], headers={"Cache-Control": "no-cache"})
 
 
 def _begin(live: LiveStudy, token: str, body: dict[str, Any], request: Request) -> dict[str, str]:

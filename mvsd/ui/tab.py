@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -20,8 +22,14 @@ SHOW_RESULT = """() => { const at = document.getElementById("%s-result"), top = 
 if (top < 0 || top > 0.6 * innerHeight) at.scrollIntoView(); }"""
 
 
-def conversion_tab(studio: Studio, words: Wording) -> None:
+def conversion_tab(studio: Studio, words: Wording) -> gr.Tab:
     """Lay a tab out inside the Blocks being built, and wire it to the studio."""
+    with gr.Tab(words.tab, id=words.task) as tab:
+        _lay_out(studio, words)
+    return tab
+
+
+def _lay_out(studio: Studio, words: Wording) -> None:
     gr.HTML(f'<p class="lead">{words.lead}</p>')
     cards = example_cards([example for example in studio.examples if example.task == words.task])
     with gr.Row(elem_classes="desk"):
@@ -30,6 +38,7 @@ def conversion_tab(studio: Studio, words: Wording) -> None:
         with gr.Column(scale=7, min_width=300, elem_classes="results"):
             results = result_column(words)
     wire_run(studio, words, inputs, results)
+    wire_uploads(studio, inputs)
     inputs.draw_seed.click(new_seed, None, inputs.fields["seed"], queue=False, api_visibility="private")
     for card, example in cards:
         wire_example(studio, card, example, inputs, results)
@@ -58,7 +67,7 @@ def wire_run(studio: Studio, words: Wording, inputs: Inputs, results: Results) -
         return results.done(outcome) | buttons(inputs, busy=False) | {inputs.fields["seed"]: outcome.settings.seed}
 
     started = inputs.run.click(
-        lambda: results.under_way(Forming("In line for the model")) | buttons(inputs, busy=True),
+        lambda: results.begun(Forming("In line for the model")) | buttons(inputs, busy=True),
         None,
         shown,
         queue=False,
@@ -75,9 +84,28 @@ def wire_run(studio: Studio, words: Wording, inputs: Inputs, results: Results) -
         concurrency_limit=1,
         show_progress="hidden",
     )
+    failed = lambda: results.failed() | buttons(inputs, busy=False)  # noqa: E731
     stopped = lambda: results.at_rest() | buttons(inputs, busy=False)  # noqa: E731
-    running.failure(stopped, None, shown, queue=False, api_visibility="private")
+    running.failure(failed, None, shown, queue=False, api_visibility="private")
     inputs.cancel.click(stopped, None, shown, cancels=[running], queue=False, api_visibility="private")
+
+
+def wire_uploads(studio: Studio, inputs: Inputs) -> None:
+    """Tell at once of a file that cannot be used, not only when the button is pressed."""
+    looks = {"photo": studio.look_at_photo, "speech": studio.look_at_speech}
+    for name, look in looks.items():
+        inputs.fields[name].upload(
+            partial(_look, look), inputs.fields[name], None, preprocess=False, api_visibility="private",
+            concurrency_limit=4, show_progress="hidden",
+        )  # fmt: skip
+
+
+def _look(look: Callable[[Path], None], given: dict[str, Any] | None) -> None:
+    try:
+        if given:
+            look(Path(given["path"]))
+    except UserError as error:
+        raise gr.Error(str(error), print_exception=False) from error
 
 
 def buttons(inputs: Inputs, *, busy: bool) -> Update:

@@ -1,21 +1,25 @@
-"""The tab of listening studies: an empty place, which the scripts in study/ fill from the study's own routes."""
+"""The tabs of listening studies and label projects: empty places, which the scripts in study/ fill."""
 
 from __future__ import annotations
 
 import gradio as gr
 
-TAB = "take-part"
-# The same scripts make the page of an invitation, which needs no gradio.
-START = """const base = new URL("study/", document.baseURI).href;
-import(base + "assets/take_part.js").then(({takePart}) => takePart(element.querySelector(".study"), base));"""
+TAKE_PART, LABEL = "take-part", "label"
+# The same scripts make the pages of invitations, which need no gradio.
+START = """const root = document.baseURI;
+import(new URL("study/assets/%s.js", root).href).then(
+  (scripts) => scripts.%s(element.querySelector(".study"), new URL("%s/", root).href));"""
 
 
-def take_part_tab(page: gr.Blocks, tabs: gr.Tabs) -> None:
-    """Lay the tab out inside the Blocks being built; an address that names a study opens it."""
-    with gr.Tab("Take part", id=TAB):
-        gr.HTML(html_template='<div class="study"></div>', js_on_load=START, elem_id=TAB)
+def take_part_tab() -> gr.Tab:
+    return _tab("Take part", TAKE_PART, START % ("take_part", "takePart", "study"))
 
-    def choose(request: gr.Request) -> gr.Tabs:
-        return gr.Tabs(selected=TAB) if "study" in request.query_params else gr.skip()
 
-    page.load(choose, None, tabs, queue=False, api_visibility="private", show_progress="hidden")
+def label_tab() -> gr.Tab:
+    return _tab("Label", LABEL, START % ("labelling", "labelling", "label"))
+
+
+def _tab(name: str, id: str, start: str) -> gr.Tab:
+    with gr.Tab(name, id=id) as tab:
+        gr.HTML(html_template='<div class="study"></div>', js_on_load=start, elem_id=id)
+    return tab

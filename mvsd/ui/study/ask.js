@@ -17,13 +17,13 @@ export async function ask(address, body, token = "") {
     throw new Failure("Not saved: there is no connection. Check it and try again; nothing is lost.", "offline");
   }
   const said = await response.json().catch(() => ({}));
-  if (!response.ok) throw new Failure(said.error || "The server could not answer. Try again in a moment.", said.kind);
+  if (!response.ok) throw new Failure(said.error || "The server could not answer. Try again in a moment.", said.kind || "silent");
   return said;
 }
 
 // Private windows may have no memory; the link works without it.
 export const memory = {
   get: (key) => { try { return localStorage.getItem(key); } catch { return null; } },
-  set: (key, value) => { try { localStorage.setItem(key, value); } catch { /* no memory */ } },
+  set: (key, value) => { try { localStorage.setItem(key, value); return true; } catch { return false; } },
   forget: (key) => { try { localStorage.removeItem(key); } catch { /* no memory */ } },
 };

@@ -3,35 +3,20 @@
 import { ask, memory } from "./ask.js";
 import { h, paragraphs } from "./elements.js";
 import { showClip } from "./label_clip.js";
+import { Screens, button, title } from "./screens.js";
+import { words } from "./words.js";
 
 // base: address that ends in /label/.
 export async function labelling(root, base) {
-  let close = () => {};
+  const screens = new Screens(root, await words("en"));
   let autoplay = true;
-
-  function screen(...children) {
-    close();
-    close = () => {};
-    root.replaceChildren(...children.filter((child) => child !== null));
-    root.querySelector("h2")?.focus();
-  }
-  const title = (text) => h("h2", { tabindex: "-1" }, text);
-  const button = (text, onclick, kind = "primary") => h("button", { type: "button", class: kind, onclick }, text);
-
-  async function run(step) {
-    try {
-      await step();
-    } catch (error) {
-      screen(title("This did not work"), h("p", { role: "alert" }, error.message), button("Try again", () => run(step)));
-    }
-  }
 
   async function choose() {
     const projects = await ask(`${base}list`);
-    if (!projects.length) return screen(title("Nothing to label"), h("p", {}, "No label project is open here at the moment."));
+    if (!projects.length) return screens.show(title("Nothing to label"), h("p", {}, "No label project is open here at the moment."));
     if (projects.length === 1) return open(projects[0]);
-    screen(title("Label recordings"), ...projects.map((project) =>
-      h("p", {}, button(project.title, () => run(() => open(project)), ""))));
+    screens.show(title("Label recordings"), ...projects.map((project) =>
+      h("p", {}, button(project.title, () => screens.run(() => open(project)), ""))));
   }
 
   async function open(project) {
@@ -44,19 +29,13 @@ export async function labelling(root, base) {
         memory.forget(key);
       }
     }
-    const failure = h("p", { class: "failure", role: "alert" });
-    const form = h("form", { onsubmit: async (event) => {
-      event.preventDefault();
-      try {
-        const { token } = await ask(`${at}begin`, Object.fromEntries(new FormData(form)));
-        memory.set(key, token);
-        await go(project, at, token, await ask(`${at}state`, {}, token), false);
-      } catch (error) {
-        failure.textContent = error.message;
-      }
-    } }, h("label", { class: "field" }, "Your name or a pseudonym, the same each time",
-      h("input", { type: "text", name: "rater", maxlength: "200", autocomplete: "nickname" })), failure, h("button", { class: "primary" }, "Begin"));
-    screen(title(project.title), ...paragraphs(project.instructions), form);
+    const name = h("label", { class: "field" }, "Your name or a pseudonym, the same each time",
+      h("input", { type: "text", name: "rater", maxlength: "200", autocomplete: "nickname" }));
+    screens.show(title(project.title), ...paragraphs(project.instructions), screens.form([name], "Begin", async (given) => {
+      const { token } = await ask(`${at}begin`, given);
+      memory.set(key, token);
+      await go(project, at, token, await ask(`${at}state`, {}, token), false);
+    }));
   }
 
   // goesOn: the rater has come from a clip, so that the next may sound by itself.
@@ -69,16 +48,41 @@ export async function labelling(root, base) {
         await go(project, at, token, await ask(`${at}state`, {}, token), false);
       }
     }
+    const rename = () => {
+      memory.forget(`mvsd-label-${project.id}`);
+      screens.run(() => open(project));
+    };
     if (state.stage === "done") {
-      return screen(title("Thank you"), h("p", {}, `${state.done} labels are saved; there is nothing left for you here.`),
-        state.can_undo ? button("Back to the last one", () => run(() => send("undo", {})), "") : null);
+      return screens.show(title("Thank you"), h("p", {}, `${state.done} labels of ${state.rater} are saved; there is nothing left for you here.`),
+        state.can_undo ? button("Back to the last one", () => screens.run(() => send("undo", {})), "") : null, button("Another name", rename, ""));
     }
-    screen();
-    close = showClip(root, state, (media) => `${at}media/${media}`, {
-      plays: goesOn && autoplay, autoplay, setAutoplay: (on) => { autoplay = on; },
-      save: (label) => send("save", label), back: () => send("undo", {}),
+    const work = draft(`mvsd-label-draft-${state.item}`, state.revision);
+    screens.show();
+    const close = showClip(root, state, screens.say, (media) => `${at}media/${media}`, {
+      plays: goesOn && autoplay, autoplay, setAutoplay: (on) => { autoplay = on; }, draft: work.values, keep: work.keep,
+      save: async (label) => {
+        await send("save", label);
+        work.drop();
+      }, back: () => send("undo", {}), rename,
+    });
+    screens.until(() => {
+      work.leave();
+      close();
     });
   }
 
-  await run(choose);
+  await screens.run(choose);
+}
+
+// Work on one clip that is not saved yet: the browser keeps it, or else asks before the page is left.
+function draft(key, revision) {
+  const kept = JSON.parse(memory.get(key) || "null");
+  const ask = (event) => event.preventDefault();
+  const leave = () => removeEventListener("beforeunload", ask);
+  return {
+    values: kept?.revision === revision ? kept.values : null,
+    keep: (values) => { if (!memory.set(key, JSON.stringify({ revision, values }))) addEventListener("beforeunload", ask); },
+    drop: () => memory.forget(key),
+    leave,
+  };
 }

@@ -1,22 +1,36 @@
-// The spectrogram with its playhead, and regions drawn on it by mouse, touch or keys.
+// The spectrogram with its scales and playhead, and regions drawn on it by mouse, touch or keys.
 
 import { h } from "./elements.js";
 
 const SHORTEST_S = 0.01;
-const share = (s, length_s) => `${(100 * s) / length_s}%`;
+const TICKS = 5; // about so many on a scale
+const percent = (value, of) => `${(100 * value) / of}%`;
 
-// names: what regions may be called; none: nothing is drawn. Returns the element, toggle, moveTo, set.
-export function regionView(src, length_s, names, ask, onChange, seek) {
+// Round numbers from 0 to top.
+function ticks(top) {
+  const rough = top / TICKS, ten = 10 ** Math.floor(Math.log10(rough));
+  const step = [1, 2, 5, 10].map((times) => times * ten).find((candidate) => candidate >= rough);
+  return Array.from({ length: Math.floor(top / step + 1e-6) + 1 }, (_, i) => Number((i * step).toPrecision(6)));
+}
+
+// names: what regions may be called; none: nothing is drawn. top_hz: at the upper edge of the picture.
+// Returns the element, toggle, cancel, isOpen, moveTo, set.
+export function regionView(src, { length_s, top_hz }, names, ask, onChange, seek) {
   let regions = [], name = names[0], open = null; // open: [from_s, name] begun by a key
   const marks = h("div", { class: "marks" });
+  const drawn = h("div", { class: "mark", hidden: true }); // what the pointer is drawing
   const head = h("div", { class: "playhead" });
   const image = h("img", { src, alt: "Spectrogram: time from left to right, high notes on top", draggable: "false" });
-  const surface = h("div", { class: `spectrogram${names.length ? " drawable" : ""}` }, image, marks, head);
+  const surface = h("div", { class: `spectrogram${names.length ? " drawable" : ""}` }, image, marks, drawn, head);
+  const seconds = ticks(length_s).map((s) => h("span", { style: `left:${percent(s, length_s)}` }, `${s}`));
+  const hertz = ticks(top_hz / 1000).map((khz) => h("span", { style: `bottom:${percent(1000 * khz, top_hz)}` }, `${khz}`));
+  const scaled = h("div", { class: "scaled" }, h("div", { class: "hertz", "aria-hidden": "true" }, ...hertz), surface,
+    h("div", { class: "unit", "aria-hidden": "true" }, "kHz"), h("div", { class: "seconds", "aria-hidden": "true" }, ...seconds, h("i", {}, "s")));
   const list = h("ul", { class: "regions" });
   const said = h("p", { class: "now", role: "status" });
   const picks = names.map((text, i) => h("button", { type: "button", class: "choice", "aria-pressed": "false", onclick: () => pick(text) },
     h("span", {}, text), h("kbd", { "aria-hidden": "true" }, String(i + 1))));
-  const element = h("div", {}, surface, names.length ? h("fieldset", { class: "choices" }, h("legend", {}, ask), ...picks,
+  const element = h("div", {}, scaled, names.length ? h("fieldset", { class: "choices" }, h("legend", {}, ask), ...picks,
     said, list) : null);
 
   function pick(text) {
@@ -24,6 +38,7 @@ export function regionView(src, length_s, names, ask, onChange, seek) {
     picks.forEach((button, i) => button.setAttribute("aria-pressed", String(names[i] === name)));
   }
   const clip = (s) => Math.min(Math.max(s, 0), length_s);
+  const place = (begin, end) => `left:${percent(begin, length_s)};width:${percent(end - begin, length_s)}`;
 
   function add(a, b, text) {
     const [begin, end] = [clip(Math.min(a, b)), clip(Math.max(a, b))];
@@ -35,7 +50,7 @@ export function regionView(src, length_s, names, ask, onChange, seek) {
 
   // A key marks where a region begins, the same key again where it ends.
   function toggle(index, at_s) {
-    if (!names[index]) return;
+    if (!names[index]) return false;
     pick(names[index]);
     if (open && open[1] === names[index]) {
       add(open[0], at_s, open[1]);
@@ -45,6 +60,7 @@ export function regionView(src, length_s, names, ask, onChange, seek) {
       open = [at_s, names[index]];
       said.textContent = `${names[index]} from ${at_s.toFixed(2)} s; the same key ends it.`;
     }
+    return true;
   }
 
   function edit(index, side, value) {
@@ -58,8 +74,7 @@ export function regionView(src, length_s, names, ask, onChange, seek) {
   }
 
   function draw() {
-    marks.replaceChildren(...regions.map(([begin, end, text]) => h("div", {
-      class: "mark", style: `left:${share(begin, length_s)};width:${share(end - begin, length_s)}` }, h("span", {}, text))));
+    marks.replaceChildren(...regions.map(([begin, end, text]) => h("div", { class: "mark", style: place(begin, end) }, h("span", {}, text))));
     list.replaceChildren(...regions.map((region, index) => {
       const bound = (side, what) => h("input", { type: "number", min: "0", max: String(length_s), step: "0.01", value: region[side].toFixed(2),
         "aria-label": `${region[2]} ${what}, in seconds`, onchange: (event) => edit(index, side, event.target.value) });
@@ -78,29 +93,38 @@ export function regionView(src, length_s, names, ask, onChange, seek) {
     return clip(((event.clientX - box.left) / box.width) * length_s);
   };
   let from_s = null;
+  const isDrag = (to_s) => names.length > 0 && Math.abs(to_s - from_s) > length_s / 100;
+  const release = () => { [from_s, drawn.hidden] = [null, true]; };
   surface.addEventListener("pointerdown", (event) => {
     from_s = time(event);
     surface.setPointerCapture(event.pointerId);
   });
+  surface.addEventListener("pointermove", (event) => {
+    if (from_s === null) return;
+    const to_s = time(event), [begin, end] = [Math.min(from_s, to_s), Math.max(from_s, to_s)];
+    drawn.hidden = !isDrag(to_s);
+    if (drawn.hidden) return;
+    drawn.style.cssText = place(begin, end);
+    drawn.replaceChildren(h("span", {}, name));
+    said.textContent = `${name} from ${begin.toFixed(2)} to ${end.toFixed(2)} s`;
+  });
   surface.addEventListener("pointerup", (event) => {
     if (from_s === null) return;
-    const to_s = time(event), isDrag = Math.abs(to_s - from_s) > length_s / 100;
-    if (isDrag && names.length) add(from_s, to_s, name);
+    const to_s = time(event);
+    if (isDrag(to_s)) add(from_s, to_s, name);
     else seek(to_s);
-    from_s = null;
+    release();
   });
-  surface.addEventListener("pointercancel", () => { from_s = null; }); // the page was scrolled
+  surface.addEventListener("pointercancel", release); // the page was scrolled
 
   pick(name);
-  // Forget a region that was begun by a key; whether there was one.
+  // Forget a region that was begun by a key.
   function cancel() {
-    const wasOpen = open !== null;
+    if (open) said.textContent = "";
     open = null;
-    if (wasOpen) said.textContent = "";
-    return wasOpen;
   }
 
-  return { element, toggle, cancel, isOpen: () => open !== null, moveTo: (s) => { head.style.left = share(s, length_s); }, set: (given) => {
+  return { element, toggle, cancel, isOpen: () => open !== null, moveTo: (s) => { head.style.left = percent(s, length_s); }, set: (given) => {
     regions = [...given];
     open = null;
     draw();

@@ -1,63 +1,63 @@
 // One trial: the picture, the clips on one clock, the question, the answer.
 
+import { Desk } from "./desk.js";
 import { h, radios } from "./elements.js";
 import { Player } from "./player.js";
 
-const NAMES = { ref: "Reference", left: "A", right: "B" };
+const SLOTS = ["ref", "left", "right"];
 const KEYS = { ref: "R", left: "A", right: "B" };
 const SEEK_S = 1;
-const BETTER = ["much better", "better", "slightly better"];
-const RATINGS = ["Bad", "Poor", "Fair", "Good", "Excellent"];
 
-function responses(state) {
-  if (state.form === "mos") return RATINGS.map((label, i) => ({ value: i + 1, label }));
+function responses(state, say) {
+  if (state.form === "mos") return [1, 2, 3, 4, 5].map((value) => ({ value, label: say(`rating_${value}`) }));
   if (state.form === "ccr") {
-    const sides = [...BETTER.map((how, i) => ({ value: i - 3, label: `A is ${how}` })), { value: 0, label: "About the same" }];
-    return [...sides, ...BETTER.toReversed().map((how, i) => ({ value: i + 1, label: `B is ${how}` }))];
+    const better = (slot, by) => say(`better_${by}`, { clip: say(slot) });
+    const sides = [3, 2, 1].map((by) => ({ value: -by, label: better("left", by) }));
+    return [...sides, { value: 0, label: say("same") }, ...[1, 2, 3].map((by) => ({ value: by, label: better("right", by) }))];
   }
-  const label = (name) => (state.form === "abx" ? `The reference is ${name}` : name);
-  const both = [{ value: "left", label: label("A") }, { value: "right", label: label("B") }];
-  return state.tie && state.form === "preference" ? [...both, { value: "tie", label: "No preference" }] : both;
+  const label = (slot) => (state.form === "abx" ? say("reference_is", { clip: say(slot) }) : say(slot));
+  const both = ["left", "right"].map((value) => ({ value, label: label(value) }));
+  return state.tie && state.form === "preference" ? [...both, { value: "tie", label: say("no_preference") }] : both;
 }
 
 // urlOf: media token -> address. save: answer -> promise; its failure keeps the trial open. Returns what closes it.
-export function showTrial(root, state, urlOf, save) {
+export function showTrial(root, state, say, urlOf, save) {
   const player = new Player(draw);
-  let input = "mouse", focusLost = 0, saving = false;
-  const choices = responses(state).map((choice, i) => ({ ...choice, key: String(i + 1) }));
-  const slots = Object.keys(NAMES).filter((slot) => slot in state.clips);
+  let focusLost = 0;
+  const choices = responses(state, say).map((choice, i) => ({ ...choice, key: String(i + 1) }));
+  const slots = SLOTS.filter((slot) => slot in state.clips);
+  const key = (text) => h("kbd", { "aria-hidden": "true" }, text);
 
+  const desk = new Desk(root, player, say, { step_s: SEEK_S, answer, draw, move: draw, actions: {
+    r: () => listenTo("ref"), a: () => listenTo("left"), b: () => listenTo("right"),
+    l: () => loop.click(), s: () => restart.click(), enter: send,
+  } });
   const slotButtons = Object.fromEntries(slots.map((slot) => [slot, h("button", {
     type: "button", class: "slot", disabled: true, "aria-pressed": "false", "data-slot": slot, onclick: () => listenTo(slot),
-  }, h("span", {}, NAMES[slot]), h("kbd", { "aria-hidden": "true" }, KEYS[slot]), h("span", { class: "heard" }))]));
-  const playButton = h("button", { type: "button", class: "play", disabled: true, onclick: () => player.toggle() }, "Play");
-  const place = h("input", { type: "range", min: "0", max: "1", step: "0.01", value: "0", disabled: true,
-    "aria-label": "Place in the clip, in seconds", oninput: () => player.seek(Number(place.value)) });
+  }, h("span", {}, say(slot)), key(KEYS[slot]), h("span", { class: "heard" }))]));
   const loop = h("input", { type: "checkbox", checked: true, onchange: () => player.setLoop(loop.checked) });
   const restart = h("input", { type: "checkbox", onchange: () => { player.restarts = restart.checked; } });
   const answers = radios("answer", state.question, choices, draw);
   const comment = h("textarea", { rows: "2", maxlength: "2000" });
-  const next = h("button", { type: "button", class: "primary", onclick: send }, "Save and go on ", h("kbd", { "aria-hidden": "true" }, "Enter"));
+  const next = h("button", { type: "button", class: "primary", onclick: send }, `${say("save")} `, key("Enter"));
   const lacking = h("p", { class: "lacking", role: "status" });
-  const failure = h("p", { class: "failure", role: "alert" });
-  const now = h("p", { class: "now", role: "status" }, "Loading the clips …");
+  const now = h("p", { class: "now", role: "status" }, say("loading"));
 
-  const title = state.practice ? "Practice" : "Listen and choose";
   const parts = [
-    h("h2", { tabindex: "-1" }, title, h("small", {}, ` ${state.number} of ${state.of}`)),
-    h("progress", { max: state.of, value: state.number - 1, "aria-label": "Progress" }),
-    state.picture ? h("img", { class: "room", src: urlOf(state.picture), alt: "The room" }) : null,
-    h("div", { class: "player", role: "group", "aria-label": "Player" },
+    h("h2", { tabindex: "-1" }, say(state.practice ? "practice" : "listen_choose"), h("small", {}, ` ${say("number", { n: state.number, of: state.of })}`)),
+    h("progress", { max: state.of, value: state.number - 1, "aria-label": say("progress") }),
+    state.picture ? h("img", { class: "room", src: urlOf(state.picture), alt: say("room") }) : null,
+    h("div", { class: "player", role: "group", "aria-label": say("player") },
       h("div", { class: "slots" }, ...slots.map((slot) => slotButtons[slot])),
-      h("div", { class: "transport" }, playButton, place),
+      h("div", { class: "transport" }, desk.play, desk.place),
       h("div", { class: "options" },
-        h("label", {}, loop, " Loop ", h("kbd", { "aria-hidden": "true" }, "L")),
-        h("label", {}, restart, " Start over on a switch ", h("kbd", { "aria-hidden": "true" }, "S"))), now),
-    "ref" in state.clips && !state.same_words && state.form !== "abx" ? h("p", {}, "The reference was spoken in this room, with other words.") : null,
+        h("label", {}, loop, ` ${say("loop")} `, key("L")),
+        h("label", {}, restart, ` ${say("start_over")} `, key("S"))), now),
+    "ref" in state.clips && !state.same_words && state.form !== "abx" ? h("p", {}, say("other_words")) : null,
     answers,
-    h("details", {}, h("summary", {}, "Add a comment"), h("label", {}, "Comment, if something was odd: clicks, a cut, noise", comment)),
-    lacking, failure, next,
-    h("p", { class: "keys" }, "Keys: Space plays and pauses, R A B switch, ← → move, Home begins anew, numbers answer, Enter goes on."),
+    h("details", {}, h("summary", {}, say("comment_add")), h("label", {}, say("comment"), comment)),
+    lacking, desk.failure, next,
+    h("p", { class: "keys" }, say("trial_keys")),
   ];
   root.replaceChildren(...parts.filter((part) => part !== null));
   root.querySelector("h2").focus();
@@ -65,6 +65,12 @@ export function showTrial(root, state, urlOf, save) {
   function listenTo(slot) {
     player.select(slot);
     if (!player.isPlaying) player.play();
+  }
+
+  function answer(number) {
+    const picked = answers.querySelectorAll("input")[number - 1];
+    picked?.click();
+    return Boolean(picked);
   }
 
   function unheard() {
@@ -83,89 +89,40 @@ export function showTrial(root, state, urlOf, save) {
       const isOn = slot === player.slot;
       slotButtons[slot].setAttribute("aria-pressed", String(isOn));
       slotButtons[slot].classList.toggle("sounding", isOn && player.isPlaying);
-      slotButtons[slot].querySelector(".heard").textContent = heard[slot] ? `${heard[slot].toFixed(0)} s` : "";
+      slotButtons[slot].querySelector(".heard").textContent = heard[slot] ? say("seconds", { n: heard[slot].toFixed(0) }) : "";
     }
-    playButton.textContent = player.isPlaying ? "Pause" : "Play";
+    desk.drawTransport();
     const missing = player.length_s ? unheard() : state.needed;
-    const wanted = missing.length ? `Still to hear: ${missing.map((slot) => NAMES[slot]).join(", ")}.` : chosen() ? "" : "Choose an answer.";
-    if (lacking.textContent !== wanted) lacking.textContent = wanted;
-    next.setAttribute("aria-disabled", String(Boolean(missing.length || !chosen() || saving)));
-    if (player.slot) {
-      const paused = player.log.length ? `Paused at ${NAMES[player.slot]}` : "Ready. Press Play.";
-      const said = player.isPlaying ? `Playing ${NAMES[player.slot]}` : paused;
-      if (now.textContent !== said) now.textContent = said;
-    }
+    const clips = missing.map((slot) => say(slot)).join(", ");
+    tell(lacking, clips ? say("still_to_hear", { clips }) : chosen() ? "" : say("choose_answer"));
+    next.setAttribute("aria-disabled", String(Boolean(missing.length || !chosen() || desk.isSaving)));
+    if (!player.slot) return;
+    const clip = say(player.slot);
+    tell(now, player.isPlaying ? say("playing", { clip }) : player.log.length ? say("paused", { clip }) : say("ready"));
   }
 
-  async function send() {
-    const answer = chosen();
-    if (saving || !answer || unheard().length) return draw();
-    saving = true;
+  function send() {
+    if (!chosen() || unheard().length) return draw();
     player.pause();
-    failure.textContent = "";
-    draw();
-    try {
-      await save({ response: answer.value, at_s: player.sinceShown_s, log: player.log, focus_lost: focusLost, input, comment: comment.value });
-    } catch (error) {
-      failure.textContent = error.message;
-    } finally {
-      saving = false;
-      draw();
-    }
+    desk.attempt(() => save({ response: chosen().value, at_s: player.sinceShown_s, log: player.log, focus_lost: focusLost,
+      input: desk.input, comment: comment.value }));
   }
 
-  const actions = {
-    " ": () => player.toggle(), r: () => listenTo("ref"), a: () => listenTo("left"), b: () => listenTo("right"),
-    l: () => loop.click(), s: () => restart.click(), home: () => player.seek(0), enter: send,
-    arrowleft: () => player.seek(player.position_s - SEEK_S), arrowright: () => player.seek(player.position_s + SEEK_S),
-  };
-
-  function onKey(event) {
-    if (!root.isConnected || event.ctrlKey || event.metaKey || event.altKey) return;
-    const at = event.target, key = event.key.toLowerCase();
-    input = "key";
-    if (at.matches("textarea, input[type=text]")) return;
-    // keys that work the element in focus are its own
-    if ((key === " " || key === "enter") && at.closest("button, summary, input[type=checkbox]")) return;
-    if (key === " " && at.matches("input[type=radio]:not(:checked)")) return;
-    if (key.startsWith("arrow") && at.closest("input[type=range], input[type=radio]")) return;
-    const numbered = answers.querySelectorAll("input")[Number(key) - 1];
-    if (!numbered && !(key in actions)) return;
-    event.preventDefault();
-    if (numbered) numbered.click();
-    else actions[key]();
-  }
-  const onPointer = (event) => { input = event.pointerType === "mouse" ? "mouse" : "touch"; };
   const onBlur = () => { focusLost += 1; };
-  document.addEventListener("keydown", onKey);
-  document.addEventListener("pointerdown", onPointer);
   window.addEventListener("blur", onBlur);
-
-  const timer = setInterval(() => {
-    if (!player.isPlaying) return;
-    place.value = String(player.position_s);
-    draw();
-  }, 100);
-
-  async function load() {
-    failure.replaceChildren();
-    try {
-      await player.load(Object.fromEntries(slots.map((slot) => [slot, urlOf(state.clips[slot])])));
-      place.max = String(player.length_s);
-      for (const control of [playButton, place, ...Object.values(slotButtons)]) control.disabled = false;
-      draw();
-    } catch {
-      failure.append("A clip could not be loaded. ", h("button", { type: "button", onclick: load }, "Try again"));
-    }
-  }
   draw();
-  load();
+  desk.load(Object.fromEntries(slots.map((slot) => [slot, urlOf(state.clips[slot])])), () => {
+    for (const button of Object.values(slotButtons)) button.disabled = false;
+    draw();
+  });
 
   return () => {
-    clearInterval(timer);
-    player.close();
-    document.removeEventListener("keydown", onKey);
-    document.removeEventListener("pointerdown", onPointer);
+    desk.close();
     window.removeEventListener("blur", onBlur);
   };
+}
+
+// Only what changes is said by a screen reader.
+function tell(element, text) {
+  if (element.textContent !== text) element.textContent = text;
 }
