@@ -191,7 +191,7 @@ def _task(stage: str, order: Order, data: Pack) -> Task:
         init = given / WEIGHT_FILES[stage][0]
     if stage == "scene":
         config = SceneConfig(image_size=recipe.image_size, pretrained=order.wishes.pretrained)
-        return scene.SceneTask(config, data, order.share(recipe.scene_batch, order.wishes.photo_fold), init, seed)
+        return scene.SceneTask(config, data, order.share(recipe.scene_batch), init, seed, order.wishes.photo_fold)
     if stage == "vocoder":
         config = VocoderConfig(width=recipe.vocoder_width)
         found = {task: order.weights / file for task, file in FILES.items() if (order.weights / file).is_file()}
