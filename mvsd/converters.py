@@ -38,6 +38,7 @@ class MvsdConverter:
     name: str
     task: str
     file: str
+    network: type[Denoiser] = Denoiser
     needs: frozenset[str] = frozenset()
     tail_s = 0.0
 
@@ -54,23 +55,11 @@ class MvsdConverter:
         """Load from a local folder or a Hub id; device None takes a CUDA GPU if there is one."""
         device = device or ("cuda" if torch.cuda.is_available() else "cpu")
         return cls(
-            Denoiser.from_pretrained(find_weights(source, cls.file)),
+            cls.network.from_pretrained(find_weights(source, cls.file)),
             SceneEncoder.from_pretrained(find_weights(source, "scene.safetensors")),
             Vocoder.from_pretrained(find_weights(source, "vocoder.safetensors")),
             device,
         )
-
-    def condition(self, clip: Clip, settings: Settings) -> Condition:
-        """What picture and settings say of the room, for one item."""
-        unknown = Condition.unknown(1, self.denoiser.config.scene_dim)
-        logs = [math.nan if value is None else math.log(value) for value in (settings.distance_m, settings.t60_s)]
-        drr = math.nan if settings.drr_db is None else settings.drr_db / 10
-        numbers = torch.tensor([[*logs, drr]])
-        if clip.image is None:
-            return replace(unknown, numbers=numbers).to(self.device)
-        scene, tokens = self.scene.see(clip.image)
-        seen = torch.ones(1, dtype=torch.bool)
-        return Condition(scene, tokens, seen, numbers, self.scene.reading(scene)).to(self.device)
 
     def stream(self, clip: Clip, settings: Settings) -> Iterator[Progress | Conversion]:
         """Yield a Progress after each step and the Conversion last; closing the iterator stops the work.
@@ -79,14 +68,14 @@ class MvsdConverter:
         """
         settings = settings.for_task(self.task)
         check_settings(settings)
-        if "image" in self.needs and clip.image is None and settings.t60_s is None:
-            raise UserError(f"The {self.name} needs a picture of the room. Add one, or give the room's T60.")
+        if settings.t60_s is None:
+            check_picture(self, clip)
         begin = time.monotonic()
         gain = self.denoiser.config.level / speech_level(clip.audio)
         source = pad(clip.audio * gain, (0, round(self.tail_s * SAMPLE_RATE))).to(self.device)
         source = pad(source, (0, -len(source) % MEL.hop))
         source_mel = log_mel(source[None])
-        condition = self.condition(clip, settings)
+        condition = known(clip, settings, self.scene).to(self.device)
         for done, total, mel in self._sample(source_mel, condition, settings):
             yield Progress(done, total, (mel[0] - math.log(gain)).clamp(min=SILENCE).cpu())
         audio, spoken = self.sound(mel[0], source, settings.seed).cpu(), len(clip.audio)
@@ -134,6 +123,24 @@ class Dereverberator(MvsdConverter):
     def sound(self, mel: Tensor, source: Tensor, seed: int) -> Tensor:
         """With the shipped weights the mask is ahead of the learned inverse in this direction."""
         return masked(mel, source, seed)
+
+
+def check_picture(converter: Converter, clip: Clip) -> None:
+    if "image" in converter.needs and clip.image is None:
+        raise UserError(f"The {converter.name} needs a picture of the room. Add one, or give the room's T60.")
+
+
+def known(clip: Clip, settings: Settings, encoder: SceneEncoder) -> Condition:
+    """What picture and settings say of the room, for one item."""
+    unknown = Condition.unknown(1, encoder.config.dim)
+    logs = [math.nan if value is None else math.log(value) for value in (settings.distance_m, settings.t60_s)]
+    drr = math.nan if settings.drr_db is None else settings.drr_db / 10
+    numbers = torch.tensor([[*logs, drr]])
+    if clip.image is None:
+        return replace(unknown, numbers=numbers)
+    scene, tokens = encoder.see(clip.image)
+    seen = torch.ones(1, dtype=torch.bool)
+    return Condition(scene, tokens, seen, numbers, encoder.reading(scene))
 
 
 def rung_out(audio: Tensor, speech_end: int) -> Tensor:

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mvsd.audio import MEL, istft, mel_basis, mel_of, stft
+from mvsd.audio import MEL, MelSpec, istft, mel_basis, mel_of, stft
 from mvsd.checkpoint import Pretrained
 
 BINS = MEL.n_fft // 2 + 1
@@ -125,7 +125,7 @@ def masked(mel: Tensor, source: Tensor, seed: int = 0) -> Tensor:
 
 
 def griffin_lim(mel: Tensor, iterations: int = 32, source: Tensor | None = None, seed: int = 0) -> Tensor:
-    """Griffin and Lim 1984 with the momentum of Perraudin et al. 2013, from random phase or from the source's.
+    """Griffin-Lim from random phase, or from the source's.
 
     Shapes as in `vocode`.
     """
@@ -135,9 +135,15 @@ def griffin_lim(mel: Tensor, iterations: int = 32, source: Tensor | None = None,
         angle = torch.rand(magnitude.shape, generator=generator).to(mel.device) * 2 * math.pi
     else:
         angle = stft(dithered(source, seed)[None]).angle()
-    spectrum = before = torch.polar(magnitude, angle)
+    return istft(consistent(torch.polar(magnitude, angle), iterations))[0]
+
+
+def consistent(spectrum: Tensor, iterations: int, spec: MelSpec = MEL) -> Tensor:
+    """Complex (B, bins, frames) with its magnitude kept and its phase as nearly that of a sound as iterations bring it
+    (Griffin and Lim 1984, momentum after Perraudin et al. 2013)."""
+    magnitude, before = spectrum.abs(), spectrum
     for _ in range(iterations):
-        consistent = stft(istft(spectrum))
-        ahead = consistent + 0.99 * (consistent - before)
-        spectrum, before = magnitude * ahead / ahead.abs().clamp(min=1e-12), consistent
-    return istft(spectrum)[0]
+        nearer = stft(istft(spectrum, spec), spec)
+        ahead = nearer + 0.99 * (nearer - before)
+        spectrum, before = magnitude * ahead / ahead.abs().clamp(min=1e-12), nearer
+    return spectrum

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from tiny import response, speechlike, write_weights
+from tiny import response, speechlike, write_rival_weights, write_weights
 
 from mvsd.acoustics import drr_db, t60
 from mvsd.audio import SAMPLE_RATE
@@ -24,11 +24,16 @@ PHOTO = Image.new("RGB", (80, 60), (180, 120, 60))
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory):
-    return write_weights(tmp_path_factory.mktemp("weights"))
+    return write_rival_weights(write_weights(tmp_path_factory.mktemp("weights")))
 
 
 def clip(seconds=1.5):
     return Clip(torch.from_numpy(speechlike(seconds)), SAMPLE_RATE, PHOTO)
+
+
+def test_with_all_weights_all_systems_are_installed(weights):
+    for task in ("match", "dereverb"):
+        assert installed(task, weights) == [name for name, info in SYSTEMS.items() if task in info.tasks]
 
 
 @pytest.mark.parametrize("task", ["match", "dereverb"])
@@ -48,6 +53,8 @@ def test_what_has_no_weights_is_installed_without_any(tmp_path):
 
 
 def test_missing_weights_name_the_command_that_makes_them(tmp_path):
+    with pytest.raises(UserError, match=r"python -m mvsd train cpu:av_unet --data PACK --out RUN"):
+        load("av_unet", "dereverb", tmp_path)
     with pytest.raises(UserError, match=r"python -m mvsd train cpu --data PACK --out RUN"):
         load("mvsd", "match", tmp_path)
 

@@ -11,8 +11,13 @@ import torch
 from PIL import Image
 
 from mvsd.denoiser import Denoiser, DenoiserConfig
+from mvsd.systems.av_unet import AvUnet
+from mvsd.systems.avitar import Avitar
+from mvsd.systems.image2reverb import ResponseGenerator
+from mvsd.systems.unet import Regressor
 from mvsd.training.converters import FILES
 from mvsd.training.recipes import STARTS
+from mvsd.training.rivals import SIZES
 from mvsd.vision import SceneConfig, SceneEncoder
 from mvsd.vocoder import Vocoder, VocoderConfig
 
@@ -34,6 +39,18 @@ def write_weights(folder: Path) -> Path:
         lively(Denoiser(replace(UNET, task=task, **STARTS[task]))).save(folder / file, dtype=torch.float32)
     lively(SceneEncoder(SceneConfig(image_size=64)), scale=0.01).save(folder / "scene.safetensors")
     lively(Vocoder(VocoderConfig(width=16, blocks=1)), scale=0.01).save(folder / "vocoder.safetensors")
+    return folder
+
+
+def write_rival_weights(folder: Path) -> Path:
+    """What the rivals' stages leave, of tiny networks; beside `write_weights`."""
+    sizes = SIZES["tiny"]
+    for task in FILES:
+        for name in ("unet", "unet_gan"):
+            lively(Regressor(replace(UNET, task=task, **STARTS[task]))).save(folder / f"{name}-{task}.safetensors")
+        lively(AvUnet(replace(sizes.av_unet, task=task))).save(folder / f"av_unet-{task}.safetensors")
+    lively(Avitar(sizes.avitar)).save(folder / "avitar-match.safetensors")
+    lively(ResponseGenerator(sizes.image2reverb)).save(folder / "image2reverb-match.safetensors")
     return folder
 
 

@@ -16,7 +16,12 @@ from mvsd.checkpoint import find_weights
 from mvsd.conversion import Converter
 from mvsd.converters import WEIGHTS, Dereverberator, Reverberator
 from mvsd.errors import UserError
+from mvsd.systems.av_unet import AvUnet
+from mvsd.systems.avitar import Avitar
 from mvsd.systems.blind import Blind
+from mvsd.systems.image2reverb import Image2Reverb
+from mvsd.systems.spectra import SpectrumConverter
+from mvsd.systems.unet import GanDereverberator, GanReverberator, UnetDereverberator, UnetReverberator
 from mvsd.systems.wpe import Wpe
 
 Source = str | Path  # a folder of weights, or a Hub id
@@ -45,6 +50,22 @@ def _mvsd(task: str, weights: Source, device: Device) -> Converter:
     return {"match": Reverberator, "dereverb": Dereverberator}[task].from_pretrained(weights, device)
 
 
+def _unet(task: str, weights: Source, device: Device) -> Converter:
+    return {"match": UnetReverberator, "dereverb": UnetDereverberator}[task].from_pretrained(weights, device)
+
+
+def _unet_gan(task: str, weights: Source, device: Device) -> Converter:
+    return {"match": GanReverberator, "dereverb": GanDereverberator}[task].from_pretrained(weights, device)
+
+
+def _av_unet(task: str, weights: Source, device: Device) -> Converter:
+    return SpectrumConverter.from_pretrained("av_unet", AvUnet, weights, f"av_unet-{task}.safetensors", device)
+
+
+def _avitar(task: str, weights: Source, device: Device) -> Converter:
+    return SpectrumConverter.from_pretrained("avitar", Avitar, weights, f"avitar-{task}.safetensors", device)
+
+
 BOTH = ("match", "dereverb")
 SYSTEMS: dict[str, SystemInfo] = {
     "mvsd": SystemInfo(
@@ -63,6 +84,36 @@ SYSTEMS: dict[str, SystemInfo] = {
         ("match",),
         "direct sound and decaying noise of a usual T60 and DRR, or of told ones; no picture",
         lambda task, weights, device: Blind(),
+    ),
+    "unet": SystemInfo(
+        BOTH,
+        "our network without diffusion: the same change, asked for once",
+        _unet,
+        {"match": (UnetReverberator.file, EYE, INVERSE), "dereverb": (UnetDereverberator.file, EYE, INVERSE)},
+    ),
+    "unet_gan": SystemInfo(
+        BOTH,
+        "the same, with a critic beside it while it learned",
+        _unet_gan,
+        {"match": (GanReverberator.file, EYE, INVERSE), "dereverb": (GanDereverberator.file, EYE, INVERSE)},
+    ),
+    "av_unet": SystemInfo(
+        BOTH,
+        "audio-visual U-Net over the magnitude spectrogram, as in AViTAR and VIDA",
+        _av_unet,
+        {task: (f"av_unet-{task}.safetensors", EYE) for task in BOTH},
+    ),
+    "avitar": SystemInfo(
+        ("match",),
+        "AViTAR (Chen et al. 2022): conformer with cross-attention to the picture, adversarial",
+        _avitar,
+        {"match": ("avitar-match.safetensors", EYE)},
+    ),
+    "image2reverb": SystemInfo(
+        ("match",),
+        "Image2Reverb (Singh et al. 2021): a response generated from the picture",
+        lambda task, weights, device: Image2Reverb.from_pretrained(weights),
+        {"match": (Image2Reverb.file, EYE)},
     ),
 }
 

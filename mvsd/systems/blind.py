@@ -5,20 +5,16 @@ What remains of a result's quality when the picture is taken away entirely; Pola
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
-from dataclasses import replace
 
 import numpy as np
-import torch
-from scipy.signal import butter, fftconvolve, sosfiltfilt
-from torch import Tensor
+from scipy.signal import butter, sosfiltfilt
 
 from mvsd.acoustics import DIRECT_HALF_WIDTH_S
-from mvsd.audio import SAMPLE_RATE, log_mel
-from mvsd.clip import Clip
-from mvsd.conversion import Conversion, Progress, Settings
-from mvsd.converters import Origin, check_settings, finished, rung_out
+from mvsd.audio import SAMPLE_RATE
+from mvsd.conversion import Settings
+from mvsd.systems.convolving import Convolving
+from mvsd.unet import Condition
 
 USUAL_T60_S, USUAL_DRR_DB = 0.6, -3.0  # about the means of simulated and of measured rooms
 EDGES_HZ = (355.0, 2840.0)
@@ -48,24 +44,12 @@ def _bands(noise: np.ndarray) -> Iterator[tuple[np.ndarray, float]]:
     yield rest, SHARES[-1]
 
 
-class Blind:
+class Blind(Convolving):
     """Speech through `response` with the T60 and DRR of the settings, or usual ones."""
 
     name = "blind"
-    needs: frozenset[str] = frozenset()
 
-    def stream(self, clip: Clip, settings: Settings) -> Iterator[Progress | Conversion]:
-        """Raises UserError for settings out of range."""
-        settings = replace(settings, steps=1)
-        check_settings(settings)
-        begin = time.monotonic()
-        audio = self._heard(clip.audio, settings)
-        yield Progress(1, 1, log_mel(audio[None])[0])
-        origin = Origin(self.name, "", settings, "cpu")
-        yield finished(clip, audio, origin, time.monotonic() - begin)
-
-    def _heard(self, audio: Tensor, settings: Settings) -> Tensor:
+    def response(self, condition: Condition, settings: Settings) -> np.ndarray:
         t60_s = USUAL_T60_S if settings.t60_s is None else settings.t60_s
         drr_db = USUAL_DRR_DB if settings.drr_db is None else settings.drr_db
-        wet = fftconvolve(audio.numpy(), response(t60_s, drr_db, settings.seed))
-        return rung_out(torch.from_numpy(wet).float(), len(audio))
+        return response(t60_s, drr_db, settings.seed)

@@ -79,6 +79,8 @@ def all_known(views: list[RoomView], features: SceneFeatures | None, generator: 
 class ConverterTask:
     """One of the two converters, its data and its validation."""
 
+    network: type[Denoiser] = Denoiser
+
     def __init__(
         self,
         config: DenoiserConfig,
@@ -91,7 +93,7 @@ class ConverterTask:
         fit_steps: int = 60,
     ):
         torch.manual_seed(seed)  # initial weights
-        self.model = Denoiser.from_pretrained(init).train() if init else Denoiser(config)
+        self.model = self.network.from_pretrained(init).train() if init else self.network(config)
         self.model.unet.to(memory_format=torch.channels_last)
         self.config, self.batch, self.features, self.hints = self.model.config, batch, features, hints
         frames = self.config.past_frames + self.config.window_frames

@@ -2,8 +2,8 @@
 
 Stages of every recipe: `scene` (pictures to acoustics), `match` and `dereverb` (the converters apart, on the frozen
 scene encoder), `mutual` (both together), `vocoder` (on true mels and on the converters' own). Each stage has a run
-folder of its own in which it resumes; finished weights gather in OUT/weights. `t60`, the blind estimator, is run
-where it is named.
+folder of its own in which it resumes; finished weights gather in OUT/weights. `t60`, the blind estimator, and the
+rivals' stages (`rivals`) run where they are named.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ from mvsd.t60_estimator import T60Config
 from mvsd.training import scene, t60, together, vocoder
 from mvsd.training.converters import FILES, ConverterTask, SceneFeatures
 from mvsd.training.loop import LoopConfig, Run, Task, train
+from mvsd.training.rivals import RIVALS, SIZES, Given, rival_task
+from mvsd.training.rivals import STAGES as RIVAL_STAGES
 from mvsd.training.run_folder import pack_sha256, write_whole
 from mvsd.unet import ControllableUnet
 from mvsd.vision import SceneConfig, SceneEncoder
@@ -37,8 +39,9 @@ WEIGHT_FILES = {
     "vocoder": [vocoder.FILE],
     "t60": [t60.FILE],
 }
-APART = ("t60",)  # run where they are named, not with the rest
+APART = ("t60",)  # run where they are named, not with the rest, as the rivals are
 STAGES = tuple(stage for stage in WEIGHT_FILES if stage not in APART)
+WEIGHT_FILES |= RIVAL_STAGES
 OnStep = Callable[[int, int | None], None]
 
 
@@ -140,8 +143,8 @@ def run_recipe(
 ) -> bool:
     """Run a recipe ("cpu") or one stage of it ("cpu:match"); finished stages are skipped. True when all is done."""
     base, _, only = name.partition(":")
-    if base not in RECIPES or (only and only not in WEIGHT_FILES):
-        stages = ", :".join(WEIGHT_FILES)
+    if base not in RECIPES or (only and only not in WEIGHT_FILES and only not in RIVALS):
+        stages = ", :".join([*STAGES, *APART, *RIVALS])
         raise UserError(f"There is no recipe {name}. Choose {', '.join(RECIPES)}, with :{stages} for a stage.")
     recipe, lr = RECIPES[base], wishes.lr
     recipe = replace(recipe, lr=lr, scene_lr=lr, mutual_lr=lr, t60_lr=lr) if lr else recipe
@@ -149,12 +152,20 @@ def run_recipe(
     data, sha256 = read_pack(pack), pack_sha256(order.pack)
     order.weights.mkdir(parents=True, exist_ok=True)
     _gather(order)
-    for stage, share in {only: 1.0}.items() if only else zip(STAGES, recipe.shares):
+    for stage, share in _plan(only, recipe):
         clock = (wishes.minutes or recipe.minutes) * share
         if not order.is_done(stage) and not _run_stage(stage, order, data, sha256, clock, on_step):
             return False
         _gather(order)
     return True
+
+
+def _plan(only: str, recipe: Recipe) -> list[tuple[str, float]]:
+    """Stages to run and their share of the clock: all of ours, one, or those of a rival."""
+    if not only:
+        return list(zip(STAGES, recipe.shares))
+    stages = RIVALS.get(only, (only,))
+    return [(stage, 1 / len(stages)) for stage in stages]
 
 
 def _gather(order: Order) -> None:
@@ -202,9 +213,16 @@ def _task(stage: str, order: Order, data: Pack) -> Task:
     batch, features = order.share(recipe.batch), _features(order, data)
     if stage == "mutual":
         return together.MutualTask(_apart(order), data, batch, features)
-    widths = recipe.match_widths if stage == "match" else recipe.widths
-    config = replace(DenoiserConfig(task=stage), widths=widths, **STARTS[stage])
+    if stage in RIVAL_STAGES:
+        unet = _converter_config(stage.partition("-")[2], recipe)
+        return rival_task(stage, Given(SIZES[order.name], unet, data, batch, features, init, seed, recipe.fit_steps))
+    config = _converter_config(stage, recipe)
     return ConverterTask(config, data, batch, features, init=init, seed=seed, fit_steps=recipe.fit_steps)
+
+
+def _converter_config(task: str, recipe: Recipe) -> DenoiserConfig:
+    widths = recipe.match_widths if task == "match" else recipe.widths
+    return replace(DenoiserConfig(task=task), widths=widths, **STARTS[task])
 
 
 def _apart(order: Order) -> Path:
