@@ -12,7 +12,7 @@ from torch import Generator, Tensor, nn
 from mvsd.audio import MEL, istft, log_mel, stft
 from mvsd.data.pack import Pack
 from mvsd.data.pairs import MARGIN, PairMaker, Taste
-from mvsd.metrics import detail_ratio, mel_error_db
+from mvsd.metrics.spectral import detail_ratio, mel_error_db
 from mvsd.systems.av_unet import AvUnet
 from mvsd.systems.avitar import Avitar
 from mvsd.systems.spectra import SpectrumConfig, SpectrumNetwork, log_magnitude
