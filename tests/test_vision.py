@@ -56,6 +56,12 @@ def test_the_probe_reads_positive_times_and_volumes(encoder):
     assert read.t60_range_s is None
 
 
+def test_a_picture_and_its_mirror_image_are_one_room(encoder):
+    noise = np.random.default_rng(0).integers(0, 255, (60, 80, 3), dtype=np.uint8)
+    straight, mirrored = (encoder.see(Image.fromarray(picture))[0] for picture in (noise, noise[:, ::-1]))
+    torch.testing.assert_close(straight, mirrored, rtol=1e-3, atol=1e-4)
+
+
 def test_the_interval_around_a_t60_is_that_of_unseen_rooms(encoder):
     embedding = encoder.see(Image.new("RGB", (64, 48), "white"))[0]
     encoder.config = replace(encoder.config, t60_spread=(-math.log(2), math.log(3)))
