@@ -152,6 +152,20 @@ def pack(
     print(", ".join(f"{name} {value:.4g}" for name, value in made.items()))
 
 
+@data_app.command()
+def unpaired(
+    folder: Annotated[Path, typer.Argument(help="Acoustic AVSpeech, or a folder that `rooms --speech` wrote.")],
+    out: Annotated[Path, typer.Option(help="Folder of the pack.")],
+    spoilt: Annotated[bool, typer.Option(help="Add noise, colour and codec: for simulated ones.")] = False,
+    seed: Seed = Settings.seed,
+) -> None:
+    """Gather recordings with pictures and without a dry side, for `train --unpaired`."""
+    from mvsd.data.unpaired import write_unpaired
+
+    made = write_unpaired(folder, out, spoilt, seed, Bar("recording"))
+    print(", ".join(f"{name} {value:.4g}" for name, value in made.items()))
+
+
 @data_app.command("check")
 def check_data(
     folder: Annotated[Path, typer.Argument(help="SoundSpaces-Speech, Acoustic AVSpeech, LibriSpeech or plain folder.")],
@@ -186,11 +200,17 @@ def train(
         int | None,
         typer.Option(min=0, max=1, help="Teach the encoder by photographs of this half of the places alone."),
     ] = None,
+    unpaired: Annotated[Path | None, typer.Option(help="Pack of `data unpaired`, for stage mutual.")] = None,
+    unpaired_share: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Of the cycles of stage mutual; the recipe's if not given.")
+    ] = None,
 ) -> None:
     """Train a recipe; what comes out lies in OUT/weights. Several GPUs: accelerate launch -m mvsd train ..."""
     from mvsd.training.recipes import Wishes, run_recipe
 
-    wishes = Wishes(minutes, steps, stop_after, init, pretrained, seed, lr, parts, compiled, photo_fold)
+    wishes = Wishes(
+        minutes, steps, stop_after, init, pretrained, seed, lr, parts, compiled, photo_fold, unpaired, unpaired_share
+    )
     finished = run_recipe(recipe, data, out, wishes, Bar("training step"))
     print(out / "weights" if finished else f"{out}: stopped with a checkpoint; the same command goes on")
 

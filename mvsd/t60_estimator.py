@@ -25,7 +25,7 @@ class T60Config:
     width: int = 20  # channels of the first stage; a ResNet-18 has 64
     blocks: int = 2  # a stage
     n_fft: int = 512
-    hop: int = 160  # samples, 10 ms
+    hop: int = 256  # samples, 16 ms
     window: int = 400  # samples, Hamming
     bins: int = 128  # from 0 Hz up to 4 kHz: the band of T60 and an octave around it
     samples: int = 49_152  # of sound it hears at once, 3.072 s

@@ -127,7 +127,7 @@ def _shard(path: Path, pool: str) -> Tensor:
         raise UserError(f"{path} is damaged ({error}). Copy the pack again, or make it anew.") from error
 
 
-class _Pool:
+class Pool:
     """A flat array under construction, written out in shards as it grows."""
 
     def __init__(self, name: str, folder: Path):
@@ -175,7 +175,7 @@ def write_pack(
 
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
-    pools = {name: _Pool(name, out) for name in POOLS}
+    pools = {name: Pool(name, out) for name in POOLS}
     budget = float("inf") if mib is None else mib * 2**20
     files, views = list_speech(speech), [*_simulated(rooms), *(_measured(Path(rirs)) if rirs else [])]
     total = len(files) + len(views)
@@ -225,7 +225,7 @@ def dynamics_db(audio: Tensor) -> float:
     return float(levels.quantile(0.95) - levels.quantile(0.05))
 
 
-def _utterance(file: Path, pool: _Pool) -> Utterance | None:
+def _utterance(file: Path, pool: Pool) -> Utterance | None:
     """Pack one file if it is dry enough to be a target."""
     from mvsd.audio import load
     from mvsd.data.speech import held_out, speaker_of
@@ -264,7 +264,7 @@ def read_table(table: str | Path, *columns: str) -> list[dict]:
     return [row | {"file": Path(table).parent / row["path"]} for row in rows]
 
 
-def _photo(row: dict, pool: _Pool) -> Photo:
+def _photo(row: dict, pool: Pool) -> Photo:
     """Pack one photograph as a JPEG of at most PHOTO_PX a side."""
     from io import BytesIO
 
@@ -277,7 +277,7 @@ def _photo(row: dict, pool: _Pool) -> Photo:
     return Photo(begin, len(jpeg.getvalue()), row["place"], row["category"])
 
 
-def _view(row: dict, pools: dict[str, _Pool]) -> RoomView | None:
+def _view(row: dict, pools: dict[str, Pool]) -> RoomView | None:
     """Pack one response and its picture; None where a measured one is too noisy to tell its T60."""
     import soundfile
 
@@ -315,7 +315,7 @@ def _jpeg(row: dict) -> bytes:
     return file.read_bytes() if file.is_file() else b""
 
 
-def _layout(row: dict, pool: _Pool) -> int | None:
+def _layout(row: dict, pool: Pool) -> int | None:
     import numpy as np
     from PIL import Image
 

@@ -93,7 +93,7 @@ class PairMaker:
         wet = convolve(dry, rir)
         dry, wet = dry[len(rir) :], wet[len(rir) :]
         if _uniform(0, 1, generator) < self.taste.spoilt:
-            dry, wet, heard_dry, heard_wet = self._spoil(dry, wet, generator)
+            dry, wet, heard_dry, heard_wet = spoil(dry, wet, generator)
         else:
             heard_dry, heard_wet = dry, wet
         sources, targets = {}, {}
@@ -128,20 +128,6 @@ class PairMaker:
     def _cut(self, region: Tensor, before: int) -> Tensor:
         return region.unfold(0, (before + self.frames) * MEL.hop + 2 * MARGIN, self.frames * MEL.hop)
 
-    def _spoil(self, dry: Tensor, wet: Tensor, generator: Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """dry, wet as wanted, then as heard: a microphone colours all; noise, codec and rest of room what is heard."""
-        if _uniform(0, 1, generator) < 0.5:
-            dry, wet = _colour(torch.stack([dry, wet]), generator)
-        heard_dry, heard_wet = dry, wet
-        if _uniform(0, 1, generator) < 0.3:
-            heard_dry = convolve(dry, _small_room(generator))
-        if _uniform(0, 1, generator) < 0.7:
-            snr_db = _uniform(10, 40, generator)
-            heard_dry, heard_wet = _noisy(heard_dry, snr_db, generator), _noisy(heard_wet, snr_db, generator)
-        if _uniform(0, 1, generator) < 0.2:
-            heard_dry, heard_wet = _codec(heard_dry), _codec(heard_wet)
-        return dry, wet, heard_dry, heard_wet
-
 
 def _by_room(views: list[RoomView]) -> list[list[RoomView]]:
     """Views grouped by room, so that a room counts once however many views it has."""
@@ -149,6 +135,21 @@ def _by_room(views: list[RoomView]) -> list[list[RoomView]]:
     for view in views:
         rooms.setdefault(view.room, []).append(view)
     return list(rooms.values())
+
+
+def spoil(dry: Tensor, wet: Tensor, generator: Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """dry, wet as wanted, then as heard: a microphone colours all; noise, codec and rest of room what is heard."""
+    if _uniform(0, 1, generator) < 0.5:
+        dry, wet = _colour(torch.stack([dry, wet]), generator)
+    heard_dry, heard_wet = dry, wet
+    if _uniform(0, 1, generator) < 0.3:
+        heard_dry = convolve(dry, _small_room(generator))
+    if _uniform(0, 1, generator) < 0.7:
+        snr_db = _uniform(10, 40, generator)
+        heard_dry, heard_wet = _noisy(heard_dry, snr_db, generator), _noisy(heard_wet, snr_db, generator)
+    if _uniform(0, 1, generator) < 0.2:
+        heard_dry, heard_wet = _codec(heard_dry), _codec(heard_wet)
+    return dry, wet, heard_dry, heard_wet
 
 
 def convolve(dry: Tensor, rir: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import shutil
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from accelerate import PartialState
@@ -23,6 +23,7 @@ from mvsd.t60_estimator import T60Config
 from mvsd.training import scene, t60, together, vocoder
 from mvsd.training.converters import FILES, ConverterTask, SceneFeatures
 from mvsd.training.loop import LoopConfig, Run, Task, train
+from mvsd.training.natural import Entering, Natural
 from mvsd.training.rivals import RIVALS, SIZES, Given, rival_task
 from mvsd.training.rivals import STAGES as RIVAL_STAGES
 from mvsd.training.run_folder import pack_sha256, write_whole
@@ -62,6 +63,7 @@ class Recipe:
     fit_steps: int = 60  # of Polack's model to the training rooms
     workers: int = 0  # processes that draw batches
     mutual_lr: float = 2e-4
+    entering: Entering = field(default_factory=Entering)  # of unpaired recordings, where some are given
     t60_batch: int = 32
     t60_lr: float = 2e-3
     t60_width: int = 20
@@ -111,6 +113,8 @@ class Wishes:
     parts: int | None = None  # of a batch; None: one a process
     compiled: bool = False
     photo_fold: int | None = None  # only places of this half teach the encoder by their photographs
+    unpaired: Path | None = None  # pack of recordings without a dry side
+    unpaired_share: float | None = None  # of the cycles of mutual training
 
 
 @dataclass(frozen=True)
@@ -148,6 +152,10 @@ def run_recipe(
         raise UserError(f"There is no recipe {name}. Choose {', '.join(RECIPES)}, with :{stages} for a stage.")
     recipe, lr = RECIPES[base], wishes.lr
     recipe = replace(recipe, lr=lr, scene_lr=lr, mutual_lr=lr, t60_lr=lr) if lr else recipe
+    if (share := wishes.unpaired_share) is not None:
+        if not 0 <= share <= 1:
+            raise UserError(f"The unpaired share is {share:g}; choose 0 to 1.")
+        recipe = replace(recipe, entering=replace(recipe.entering, share=share))
     order = Order(base, recipe, Path(pack), Path(out), wishes, wishes.parts or PartialState().num_processes)
     data, sha256 = read_pack(pack), pack_sha256(order.pack)
     order.weights.mkdir(parents=True, exist_ok=True)
@@ -187,6 +195,8 @@ def _run_stage(stage: str, order: Order, data: Pack, sha256: str, minutes: float
     config = LoopConfig(lr=lr, ema=0.998, seed=wishes.seed, workers=recipe.workers, parts=order.parts)
     if stage == "scene":
         config = replace(config, ema=0.99, validate_every=250, weight_decay=0.05)
+    if stage == "mutual" and wishes.unpaired:
+        about["unpaired_sha256"] = pack_sha256(wishes.unpaired)
     task = _task(stage, order, data)
     if wishes.compiled:
         for module in task.model.modules():
@@ -212,7 +222,7 @@ def _task(stage: str, order: Order, data: Pack) -> Task:
         return t60.T60Task(T60Config(width=recipe.t60_width), data, order.share(recipe.t60_batch), init=init, seed=seed)
     batch, features = order.share(recipe.batch), _features(order, data)
     if stage == "mutual":
-        return together.MutualTask(_apart(order), data, batch, features)
+        return together.MutualTask(_apart(order), data, batch, features, natural=_natural(order))
     if stage in RIVAL_STAGES:
         unet = _converter_config(stage.partition("-")[2], recipe)
         return rival_task(stage, Given(SIZES[order.name], unet, data, batch, features, init, seed, recipe.fit_steps))
@@ -231,6 +241,14 @@ def _apart(order: Order) -> Path:
         if folder and all((folder / file).is_file() for file in FILES.values()):
             return folder
     raise UserError("Mutual training begins from both converters. Train match and dereverb first, or give --init.")
+
+
+def _natural(order: Order) -> Natural | None:
+    """Unpaired recordings, where some are given."""
+    if not order.wishes.unpaired:
+        return None
+    pack, frames = read_pack(order.wishes.unpaired), DenoiserConfig.past_frames + DenoiserConfig.window_frames
+    return Natural(pack, frames, order.recipe.entering, _features(order, pack))
 
 
 def _features(order: Order, data: Pack) -> SceneFeatures | None:

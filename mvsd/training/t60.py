@@ -40,6 +40,7 @@ class T60Task:
     def __init__(self, config: T60Config, pack: Pack, batch: int, init: Path | None = None, seed: int = 0):
         torch.manual_seed(seed)
         self.model = T60Estimator.from_pretrained(init).train() if init else T60Estimator(config)
+        self.model.to(memory_format=torch.channels_last)
         self.pack, self.batch = pack, batch
         self.pairs = PairMaker(pack, self.model.config.samples // MEL.hop, taste=TASTE)
         self.pairs.simulated = evened(self.pairs.simulated)

@@ -13,6 +13,7 @@ from mvsd.data.pairs import PairMaker, Taste
 from mvsd.denoiser import Denoiser
 from mvsd.training.converters import FILES, LONG_PAST, Hints, SceneFeatures, all_known, judged, mels
 from mvsd.training.mutual import Cycled, dry_cycle, louder_by, wet_cycle
+from mvsd.training.natural import Natural, Recorded
 from mvsd.unet import Condition
 
 KINDS = ("paired dry", "paired wet", "anechoic")  # of cycle, one a step, so that a step costs what it must
@@ -21,13 +22,14 @@ KINDS = ("paired dry", "paired wet", "anechoic")  # of cycle, one a step, so tha
 @dataclass(frozen=True)
 class Both:
     """A batch for both converters, in the same rooms. targets, sources: log-mel by task; kind: of KINDS; elsewhere:
-    rooms drawn at random for speech that has none."""
+    rooms drawn at random for speech that has none; recorded: unpaired recordings, where it is their turn."""
 
     targets: dict[str, Tensor]
     sources: dict[str, Tensor]
     condition: Condition
     elsewhere: Condition
     kind: str
+    recorded: Recorded | None = None
 
 
 def apart(louder: Tensor, softer: Tensor) -> Tensor:
@@ -55,10 +57,11 @@ class MutualTask:
         features: SceneFeatures | None = None,
         hints: Hints = Hints(),
         share: float = 1.0,
+        natural: Natural | None = None,
     ):
         f, g = (Denoiser.from_pretrained(weights / FILES[task]).train() for task in ("match", "dereverb"))
         self.model = Duo(f, g).to(memory_format=torch.channels_last)
-        self.batch, self.features, self.hints, self.share = batch, features, hints, share
+        self.batch, self.features, self.hints, self.share, self.natural = batch, features, hints, share, natural
         frames, shown = f.config.past_frames + f.config.window_frames, features.row if features else ()
         self.pairs = PairMaker(pack, frames, before=LONG_PAST, shown=shown)
         quiet = Taste(measured=0.0, spoilt=0.0, shown=1.0)
@@ -71,7 +74,9 @@ class MutualTask:
         order = torch.randperm(self.batch, generator=generator)
         kind = KINDS[int(torch.randint(len(KINDS), (1,), generator=generator))]
         told = self.hints.leave(full, generator)
-        return Both(dict(zip(FILES, targets)), dict(zip(FILES, sources)), told, told.each(lambda x: x[order]), kind)
+        elsewhere = told.each(lambda part: part[order])
+        recorded = self.natural.draw(self.batch, generator, self.model.g.config.level) if self.natural else None
+        return Both(dict(zip(FILES, targets)), dict(zip(FILES, sources)), told, elsewhere, kind, recorded)
 
     def losses(self, duo: Duo, batch: Both, generator: Generator, step: int) -> dict[str, Tensor]:
         device = next(duo.parameters()).device
@@ -81,9 +86,16 @@ class MutualTask:
             target, source = batch.targets[task].to(device), batch.sources[task].to(device)
             paired = converter.window_loss(target, source, told, generator)
             terms |= {f"{task}_{name}": value for name, value in paired.items()}
-        cycle = wet_cycle if batch.kind == "paired wet" else dry_cycle
-        cycled = cycle(duo.f, duo.g, self._cycled(batch, duo.f.usual).to(device), generator)
-        return terms | {"mutual": self.share * cycled}
+        entered = self.natural.entering.weight(step) if batch.recorded else 0.0
+        mutual = torch.zeros((), device=device)
+        if entered < 1:
+            cycle = wet_cycle if batch.kind == "paired wet" else dry_cycle
+            sounds = self._cycled(batch, duo.f.usual).to(device)
+            mutual = mutual + (1 - entered) * cycle(duo.f, duo.g, sounds, generator)
+        if entered > 0:
+            sounds = batch.recorded.cycled(duo.f.usual.cpu()).to(device)
+            mutual = mutual + entered * wet_cycle(duo.f, duo.g, sounds, generator)
+        return terms | {"mutual": self.share * mutual}
 
     def _cycled(self, batch: Both, usual: Tensor) -> Cycled:
         """What this step's cycle is of. A batch's dry speech at both levels tells how far they are apart."""
@@ -100,7 +112,8 @@ class MutualTask:
 
     def validate(self, model: Duo) -> dict[str, float]:
         rows = {task: judged(net, self.check, self.features) for task, net in zip(FILES, (model.f, model.g))}
-        return {f"{task}_{name}": value for task, row in rows.items() for name, value in row.items()}
+        row = {f"{task}_{name}": value for task, row in rows.items() for name, value in row.items()}
+        return row | (self.natural.judge(model.f, model.g) if self.natural else {})
 
     def export(self, model: Duo, folder: Path, notes: dict[str, str]) -> None:
         for task, converter in zip(FILES, (model.f, model.g)):
