@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from mvsd.cli_lab import lab_app
 from mvsd.cli_label import label_app
 from mvsd.cli_study import study_app
 from mvsd.conversion import Settings
@@ -22,6 +23,7 @@ data_app = typer.Typer(no_args_is_help=True, help="Training data.")
 app.add_typer(data_app, name="data")
 app.add_typer(study_app, name="study")
 app.add_typer(label_app, name="label")
+app.add_typer(lab_app)
 
 Speech = Annotated[Path, typer.Option(help="Recording: 0.3 to 60 s, any rate, WAV, FLAC, MP3 or OGG.")]
 Out = Annotated[Path, typer.Option(help="WAV file to write.")]

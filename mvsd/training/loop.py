@@ -64,7 +64,7 @@ class LoopConfig:
     clip_norm: float = 1.0
     bf16: bool = True  # where the device has arithmetic for it
     seed: int = 0
-    validate_every: int = 1000
+    validate_every: int = 1000  # steps, and at the end; 0: never
     workers: int = 0  # processes that draw batches; they change nothing but the speed
     save_every_s: float = 120.0
     parts: int = 1  # of a batch: what processes share out, and one process does in turn
@@ -267,7 +267,7 @@ def train(
             run.total = run.step + int((run.step - first) / now * (minutes * 60 - MEASURE_S) * OVERHEAD)
         if run.step % NOTE_EVERY == 0:
             run.note_losses(now)
-        if run.step % run.config.validate_every == 0:
+        if run.config.validate_every and run.step % run.config.validate_every == 0:
             run.note_validation()
         if on_step and run.leads:
             on_step(run.step, run.total)
@@ -278,6 +278,7 @@ def train(
         if stops:
             return False
     run.save()
-    run.note_validation()
+    if run.config.validate_every:
+        run.note_validation()
     run.export()
     return True

@@ -47,7 +47,7 @@ class Duo(nn.Module):
 
 
 class MutualTask:
-    """Begins from converters trained apart; paired losses are never switched off."""
+    """Begins from converters trained apart; paired losses are never switched off. share: weight of the cycles."""
 
     def __init__(
         self,
@@ -86,6 +86,8 @@ class MutualTask:
             target, source = batch.targets[task].to(device), batch.sources[task].to(device)
             paired = converter.window_loss(target, source, told, generator)
             terms |= {f"{task}_{name}": value for name, value in paired.items()}
+        if not self.share:
+            return terms
         entered = self.natural.entering.weight(step) if batch.recorded else 0.0
         mutual = torch.zeros((), device=device)
         if entered < 1:

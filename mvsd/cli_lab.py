@@ -1,0 +1,32 @@
+"""Commands of the laboratory: what training and sampling are worth."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+lab_app = typer.Typer()
+
+
+@lab_app.command()
+def ablate(
+    data: Annotated[Path, typer.Option(help="Folder of the pack.")],
+    out: Annotated[Path, typer.Option(help="Folder to work in; what is there goes on. table.md is written to it.")],
+    unpaired: Annotated[Path | None, typer.Option(help="Pack of `data unpaired`.")] = None,
+    share: Annotated[
+        list[float] | None, typer.Option(min=0, max=1, help="Unpaired share, an arm each; may be given again.")
+    ] = None,
+    seeds: Annotated[int, typer.Option(min=1, help="Every arm is trained so many times.")] = 3,
+    encoder: Annotated[Path | None, typer.Option(help="Folder with a scene encoder; rooms in numbers without.")] = None,
+    apart_steps: Annotated[int, typer.Option(min=1, help="Steps of each converter before the arms part.")] = 200,
+    steps: Annotated[int, typer.Option(min=5, help="Steps of mutual training; separate training gets twice.")] = 100,
+) -> None:
+    """Separate, mutual and mutual training with unpaired recordings, at equal compute."""
+    from mvsd.cli import Bar
+    from mvsd.training.ablation import Ablation, Material, run_ablation
+
+    shares = tuple(share) if share is not None else (0.25,) if unpaired else ()
+    plan = Ablation(seeds, shares, apart_steps=apart_steps, steps=steps)
+    print(run_ablation(Material.of(data, unpaired, encoder), out, plan, Bar("training")))
