@@ -32,6 +32,7 @@ T60 = Annotated[float | None, typer.Option(help="Reverberation time of the room 
 Steps = Annotated[int | None, typer.Option(help="Network evaluations; what measures best if not given.")]
 Sampler = Annotated[str, typer.Option(help="dpm++, ddim or ddpm.")]
 Seed = Annotated[int, typer.Option(help="The same seed gives the same sound.")]
+System = Annotated[str, typer.Option(help="Which system converts; an unknown name lists them.")]
 Weights = Annotated[str | None, typer.Option(help="Folder or Hub id of the weights; the shipped ones if not given.")]
 
 
@@ -59,15 +60,18 @@ class Bar:
         print(f"\r{self.unit} {done} of {total or '?'}{left}    ", end="\n" if done == total else "", file=sys.stderr)
 
 
-def _convert(kind: str, speech: Path, image: Path | None, out: Path, settings, weights: str | None) -> None:
-    from mvsd import converters
+def _convert(system: str, task: str, files: tuple[Path, Path | None, Path], settings, weights: str | None) -> None:
+    """files: speech, picture, where to."""
+    from mvsd import converters, systems
 
-    converter = getattr(converters, kind).from_pretrained(weights or converters.WEIGHTS)
+    speech, image, out = files
+    converter = systems.load(system, task, weights or converters.WEIGHTS)
     made = converters.convert_file(converter, speech, image, out, settings, Bar("step"))
     read = f", read in the picture: T60 {made.read.t60_s:.2f} s" if made.read else ""
     lowered = f", lowered by {-made.gain_db:.1f} dB so as not to clip" if made.gain_db < -0.05 else ""
+    checkpoint = made.checkpoint_sha256[:12] or "no weights"
     print(
-        f"{out}: {len(made.audio) / made.sample_rate:.2f} s by {made.system} ({made.checkpoint_sha256[:12]}), "
+        f"{out}: {len(made.audio) / made.sample_rate:.2f} s by {made.system} ({checkpoint}), "
         f"{made.settings.steps} steps of {settings.sampler}, seed {settings.seed}, {made.seconds:.2f} s of work on "
         f"{made.device}, real-time factor {made.real_time_factor:.3f}{read}{lowered}"
     )
@@ -84,9 +88,10 @@ def match(
     sampler: Sampler = Settings.sampler,
     seed: Seed = Settings.seed,
     weights: Weights = None,
+    system: System = "mvsd",
 ) -> None:
     """Speech as if spoken in the room of a photograph (visual acoustic matching)."""
-    _convert("Reverberator", speech, image, out, Settings(steps, sampler, seed, distance, t60), weights)
+    _convert(system, "match", (speech, image, out), Settings(steps, sampler, seed, distance, t60), weights)
 
 
 @app.command()
@@ -100,9 +105,10 @@ def dereverb(
     sampler: Sampler = Settings.sampler,
     seed: Seed = Settings.seed,
     weights: Weights = None,
+    system: System = "mvsd",
 ) -> None:
     """Speech with the room taken out (dereverberation)."""
-    _convert("Dereverberator", speech, image, out, Settings(steps, sampler, seed, distance, t60), weights)
+    _convert(system, "dereverb", (speech, image, out), Settings(steps, sampler, seed, distance, t60), weights)
 
 
 @app.command()

@@ -7,7 +7,7 @@ import torch
 from tiny import UNET, lively, response, write_rooms, write_speech, write_weights
 
 from mvsd.audio import log_mel, stft
-from mvsd.data.pack import write_pack
+from mvsd.data.pack import read_pack, write_pack
 from mvsd.diffusion import SAMPLERS, trailing_steps
 from mvsd.metrics.spectral import mel_error_db
 from mvsd.systems import installed
@@ -17,9 +17,11 @@ from mvsd.systems.image2reverb import MEAN, sound_of, tail_of
 from mvsd.systems.spectra import converted
 from mvsd.systems.unet import Regressor
 from mvsd.training.critics import MapCritic, SoundCritic, adversarial
+from mvsd.training.looks import kept_features
 from mvsd.training.recipes import Wishes, run_recipe
 from mvsd.training.rivals import RIVALS
 from mvsd.unet import Condition
+from mvsd.vision import SceneConfig, SceneEncoder
 
 AV_UNET = AvUnetConfig(widths=(4, 4, 4, 4, 4), window_frames=64, past_frames=32, blend_frames=16)
 AVITAR = AvitarConfig(width=16, blocks=1, heads=2, window_frames=64, past_frames=32, blend_frames=16)
@@ -79,6 +81,17 @@ def test_a_response_made_of_a_tail_has_that_tail_and_its_direct_sound():
     alive = tail.mean(0) > MEAN
     assert mel_error_db(tail_of(made, 0)[:, alive], tail[:, alive]) < 7  # two draws of noise differ by some 6 dB
     assert (log_mel(made[None, 1:])[0, :, alive].mean() - tail[:, alive].mean()).abs() < 0.25
+
+
+def test_what_an_encoder_saw_is_kept_until_the_encoder_or_the_pack_is_another(tmp_path):
+    write_pack([write_rooms(tmp_path / "rooms", 6)], write_speech(tmp_path / "speech", 24), tmp_path / "pack")
+    pack, encoder = read_pack(tmp_path / "pack"), SceneEncoder(SceneConfig(image_size=32)).eval()
+    made = kept_features(encoder, pack, "a", tmp_path / "features")
+    encoder.requires_grad_(False).project.weight.zero_()
+    again, anew = (kept_features(encoder, pack, sha, tmp_path / "features") for sha in ("a", "b"))
+    assert made.row == again.row == anew.row
+    torch.testing.assert_close(again.tokens, made.tokens, rtol=0, atol=0)
+    assert not torch.equal(anew.tokens, made.tokens)
 
 
 @pytest.mark.whole

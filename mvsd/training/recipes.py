@@ -22,6 +22,7 @@ from mvsd.errors import UserError
 from mvsd.t60_estimator import T60Config
 from mvsd.training import scene, t60, together, vocoder
 from mvsd.training.converters import FILES, ConverterTask, SceneFeatures
+from mvsd.training.looks import kept_features
 from mvsd.training.loop import LoopConfig, Run, Task, train
 from mvsd.training.natural import Entering, Natural
 from mvsd.training.rivals import RIVALS, SIZES, Given, rival_task
@@ -224,7 +225,7 @@ def _task(stage: str, order: Order, data: Pack) -> Task:
     if stage == "mutual":
         return together.MutualTask(_apart(order), data, batch, features, natural=_natural(order))
     if stage in RIVAL_STAGES:
-        unet = _converter_config(stage.partition("-")[2], recipe)
+        unet = replace(_converter_config(stage.partition("-")[2], recipe), widths=recipe.match_widths)
         return rival_task(stage, Given(SIZES[order.name], unet, data, batch, features, init, seed, recipe.fit_steps))
     config = _converter_config(stage, recipe)
     return ConverterTask(config, data, batch, features, init=init, seed=seed, fit_steps=recipe.fit_steps)
@@ -255,5 +256,6 @@ def _features(order: Order, data: Pack) -> SceneFeatures | None:
     """Embeddings from the encoder of this run or of --init; None where there is no encoder (numbers alone then)."""
     for folder in (order.weights, order.wishes.init):
         if folder and (folder / scene.FILE).is_file():
-            return scene.features_of(SceneEncoder.from_pretrained(folder / scene.FILE), data)
+            encoder = SceneEncoder.from_pretrained(folder / scene.FILE)
+            return kept_features(encoder, data, pack_sha256(order.pack), order.out / "features.safetensors")
     return None

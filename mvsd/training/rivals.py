@@ -52,7 +52,7 @@ SIZES = {
 
 @dataclass(frozen=True)
 class Given:
-    """What a stage begins from. unet: our own converter's network for the task. init: weights, if there are any."""
+    """What a stage begins from. unet: our converter's network, at the reverberator's size. init: weights, if any."""
 
     sizes: Sizes
     unet: DenoiserConfig
