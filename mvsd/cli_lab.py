@@ -30,3 +30,19 @@ def ablate(
     shares = tuple(share) if share is not None else (0.25,) if unpaired else ()
     plan = Ablation(seeds, shares, apart_steps=apart_steps, steps=steps)
     print(run_ablation(Material.of(data, unpaired, encoder), out, plan, Bar("training")))
+
+
+@lab_app.command()
+def resound(
+    speech: Annotated[Path, typer.Argument(help="Recording: 0.3 to 60 s, any rate, WAV, FLAC, MP3 or OGG.")],
+    out: Annotated[Path, typer.Option(help="WAV file to write.")],
+    vocoder: Annotated[str, typer.Option(help="plain, griffin-lim, or a BigVGAN checkpoint by name.")] = "plain",
+    weights: Annotated[
+        str | None, typer.Option(help="Folder or Hub id of the plain vocoder; the shipped ones if not given.")
+    ] = None,
+) -> None:
+    """A recording to its mel and back, by a vocoder that sees nothing else (copy-synthesis)."""
+    from mvsd.converters import WEIGHTS
+    from mvsd.resound import resound
+
+    print(f"{out}: PESQ-wb {resound(speech, out, vocoder, weights or WEIGHTS):.2f} against {speech.name}")

@@ -29,7 +29,7 @@ LAYERS = (  # a file imports from its own layer and those before it
         "report",
     },
     {"converters", "places", "systems", "session", "showcase"},
-    {"training", "evaluate", "few_steps", "bench", "study", "stimuli"},
+    {"training", "evaluate", "few_steps", "resound", "bench", "study", "stimuli"},
     {"ui", "cli", "cli_lab", "cli_label", "cli_statistics", "cli_study"},
     {"__main__", "app"},
 )

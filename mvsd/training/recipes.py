@@ -2,8 +2,8 @@
 
 Stages of every recipe: `scene` (pictures to acoustics), `match` and `dereverb` (the converters apart, on the frozen
 scene encoder), `mutual` (both together), `vocoder` (on true mels and on the converters' own). Each stage has a run
-folder of its own in which it resumes; finished weights gather in OUT/weights. `t60`, the blind estimator, and the
-rivals' stages (`rivals`) run where they are named.
+folder of its own in which it resumes; finished weights gather in OUT/weights. `t60` (the blind estimator),
+`plain` (a vocoder that sees the mel alone) and the rivals' stages (`rivals`) run where they are named.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ from accelerate import PartialState
 from mvsd.data.pack import Pack, read_pack
 from mvsd.denoiser import Denoiser, DenoiserConfig
 from mvsd.errors import UserError
+from mvsd.plain_vocoder import PlainVocoderConfig
 from mvsd.t60_estimator import T60Config
-from mvsd.training import scene, t60, together, vocoder
+from mvsd.training import plain, scene, t60, together, vocoder
 from mvsd.training.converters import FILES, ConverterTask, SceneFeatures
 from mvsd.training.looks import kept_features
 from mvsd.training.loop import LoopConfig, Run, Task, train
@@ -40,8 +41,9 @@ WEIGHT_FILES = {
     "mutual": [*FILES.values()],
     "vocoder": [vocoder.FILE],
     "t60": [t60.FILE],
+    "plain": [plain.FILE],
 }
-APART = ("t60",)  # run where they are named, not with the rest, as the rivals are
+APART = ("t60", "plain")  # run where they are named, not with the rest, as the rivals are
 STAGES = tuple(stage for stage in WEIGHT_FILES if stage not in APART)
 WEIGHT_FILES |= RIVAL_STAGES
 OnStep = Callable[[int, int | None], None]
@@ -68,6 +70,8 @@ class Recipe:
     t60_batch: int = 32
     t60_lr: float = 2e-3
     t60_width: int = 20
+    plain_width: int = 384
+    plain_critic: int = 0  # width of the plain vocoder's critic; 0: none
     shares: tuple[float, ...] = (0.25, 0.22, 0.22, 0.15, 0.16)  # of the clock, a stage
 
 
@@ -82,6 +86,8 @@ RECIPES = {
         vocoder_batch=64,
         image_size=224,
         workers=12,
+        plain_width=512,
+        plain_critic=32,
     ),
     "tiny": Recipe(
         1,
@@ -91,6 +97,8 @@ RECIPES = {
         scene_batch=4,
         vocoder_batch=8,
         vocoder_width=32,
+        plain_width=32,
+        plain_critic=2,
         t60_batch=4,
         t60_width=4,
         image_size=64,
@@ -221,6 +229,9 @@ def _task(stage: str, order: Order, data: Pack) -> Task:
         return vocoder.VocoderTask(config, data, order.share(recipe.vocoder_batch), predictors, init, seed)
     if stage == "t60":
         return t60.T60Task(T60Config(width=recipe.t60_width), data, order.share(recipe.t60_batch), init=init, seed=seed)
+    if stage == "plain":
+        config, batch = PlainVocoderConfig(width=recipe.plain_width), order.share(recipe.vocoder_batch)
+        return plain.PlainVocoderTask(config, data, batch, recipe.plain_critic, init, seed)
     batch, features = order.share(recipe.batch), _features(order, data)
     if stage == "mutual":
         return together.MutualTask(_apart(order), data, batch, features, natural=_natural(order))
