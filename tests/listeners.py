@@ -86,8 +86,9 @@ def open_live(folder: Path, clock: Clock) -> LiveStudy:
     return LiveStudy(open_frozen(folder), folder / "results", ASKER, clock)
 
 
-def heard_all(state: dict, seconds: float = LENGTH_S) -> dict:
+def heard_all(state: dict) -> dict:
     """What a browser sends after each clip was heard once."""
+    seconds = max(LENGTH_S, state["min_heard_s"])
     slots = list(state["clips"])
     log = [[i * seconds, slot, 0.0, seconds, "play" if i == 0 else "switch"] for i, slot in enumerate(slots)]
     return {"at_s": len(slots) * seconds, "log": log, "focus_lost": 0, "input": "key"}
@@ -112,7 +113,7 @@ class Listener:
 
     def answer(self, **changes) -> dict:
         self.fetch()
-        self.clock.wait(len(self.state["clips"]) * LENGTH_S)
+        self.clock.wait(len(self.state["clips"]) * max(LENGTH_S, self.state["min_heard_s"]))
         given = heard_all(self.state) | {"response": self.choose(self.state)} | changes
         self.state = self.live.answer(self.token, self.state["trial"], given)
         return self.state

@@ -9,6 +9,8 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -120,3 +122,18 @@ def test_a_table_is_written_whole_and_read_back(tmp_path: Path):
     with (tmp_path / "results.csv").open(encoding="utf-8", newline="") as file:
         assert list(csv.DictReader(io.StringIO(file.read(), newline=""))) == rows
     assert [file.name for file in tmp_path.iterdir()] == ["results.csv"]
+
+
+def test_rows_that_come_together_are_all_there_and_share_turns_of_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    synced, fsync = [], os.fsync
+    monkeypatch.setattr(os, "fsync", lambda file: (time.sleep(0.01), synced.append(file), fsync(file)))
+    table = Journal(tmp_path, "rows", ("n",))
+    writers = [threading.Thread(target=table.append, args=({"n": str(n)},)) for n in range(40)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    assert sorted(int(row["n"]) for row in read(tmp_path, "rows").rows) == list(range(40))
+    assert len(synced) < 20

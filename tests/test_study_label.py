@@ -19,7 +19,7 @@ from mvsd.study.label_store import all_rows, export_csv, import_csv, latest, ope
 from mvsd.study.label_template import TEMPLATE, write_label_template
 from mvsd.study.label_values import read_values
 from mvsd.study.labelling import LiveLabels
-from mvsd.study.live import NotSavedError, StaleError, UnknownError
+from mvsd.study.refusals import NotSavedError, StaleError, UnknownError
 from mvsd.study.spectrogram import spectrogram_png
 
 FAULTS = [[0.1, 0.4, "buzz"], [0.2, 0.3, "cut tail"]]

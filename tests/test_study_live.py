@@ -15,7 +15,8 @@ from listeners import METHODS, STUDY, Clock, Listener, heard_all, make_study, op
 from mvsd.errors import UserError
 from mvsd.study.columns import COLUMNS, GOLD, TEST
 from mvsd.study.frozen import open_frozen
-from mvsd.study.live import LiveStudy, NotSavedError, StaleError, UnknownError
+from mvsd.study.live import LiveStudy
+from mvsd.study.refusals import NotSavedError, StaleError, UnknownError
 from mvsd.study.results import download, judgements, participants, write_results
 
 
@@ -47,8 +48,8 @@ def truthful(live: LiveStudy):
     """Right in gold trials, else left: only possible for who sees behind the tokens."""
 
     def choose(state: dict) -> str:
-        shown = next(shown for token, shown in live._shown.values() if token == state["trial"])
-        return "right" if shown.trial.kind == GOLD and shown.trial.right == "truth" else "left"
+        trial = live.behind(state["trial"]).trial
+        return "right" if trial.kind == GOLD and trial.right == "truth" else "left"
 
     return choose
 

@@ -126,7 +126,7 @@ def test_the_analysis_is_to_be_had_once_the_planned_number_is_reached(client: Te
 
 def prefers_the_truth(live: LiveStudy) -> Callable[[dict], str]:
     """Passes the gold trials."""
-    return lambda state: "right" if live.behind(state["trial"]).right == live.study.truth else "left"
+    return lambda state: "right" if live.behind(state["trial"]).trial.right == live.study.truth else "left"
 
 
 def test_quality_counts_cells_and_sides_but_no_preferences(live: LiveStudy):

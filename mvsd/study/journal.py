@@ -18,29 +18,59 @@ from pathlib import Path
 Row = dict[str, str]
 
 
+@dataclass
+class _Entry:
+    """Rows of one caller on their way to the disk."""
+
+    text: str
+    is_done: bool = False
+    error: OSError | None = None
+
+
 class Journal:
     """Table `name` of a folder, in which other servers may keep files of the same table.
 
     lock: shared with whatever copies the folder elsewhere, so that it never copies half a row.
+    syncs: wait for the disk; without, rows outlive the process but perhaps not the machine.
     """
 
-    def __init__(self, folder: Path, name: str, columns: Sequence[str], lock: threading.Lock | None = None):
-        self.folder, self.name, self.columns = folder, name, tuple(columns)
+    def __init__(
+        self, folder: Path, name: str, columns: Sequence[str], lock: threading.Lock | None = None, *, syncs: bool = True
+    ):
+        self.folder, self.name, self.columns, self.syncs = folder, name, tuple(columns), syncs
         self._lock = lock or threading.Lock()
         self._file: int | None = None
+        self._waiting: list[_Entry] = []
+        self._queue = threading.Lock()
 
     def append(self, *rows: Row) -> None:
-        """Write rows and wait until they are on disk. Raises OSError if they may not be; append them again then."""
-        text = "".join(_line(row.get(column, "") for column in self.columns) for row in rows)
+        """Write rows and wait until they are on disk. Raises OSError if they may not be; append them again then.
+
+        Whoever comes first writes for all who wait meanwhile: rows that come together cost one turn of the disk.
+        """
+        entry = _Entry("".join(_line(row.get(column, "") for column in self.columns) for row in rows))
+        with self._queue:
+            self._waiting.append(entry)
         with self._lock:
-            try:
-                if self._file is None:
-                    self._file = self._create()
-                    text = _line(self.columns) + text
-                _write(self._file, text)
-            except OSError:
-                self.close()  # it may end in half a row: what follows goes to a new file
-                raise
+            if not entry.is_done:
+                with self._queue:
+                    batch, self._waiting = self._waiting, []
+                self._write(batch)
+        if entry.error:
+            raise OSError(*entry.error.args) from entry.error
+
+    def _write(self, batch: list[_Entry]) -> None:
+        text, error = "".join(entry.text for entry in batch), None
+        try:
+            if self._file is None:
+                self._file = self._create()
+                text = _line(self.columns) + text
+            _write(self._file, text, self.syncs)
+        except OSError as failed:
+            self.close()  # it may end in half a row: what follows goes to a new file
+            error = failed
+        for entry in batch:
+            entry.error, entry.is_done = error, True
 
     def close(self) -> None:
         if self._file is not None:
@@ -111,11 +141,12 @@ def _files(folder: Path, name: str) -> list[Path]:
     return sorted(folder.glob(f"{name}-*.csv"))
 
 
-def _write(file: int, text: str) -> None:
+def _write(file: int, text: str, syncs: bool) -> None:
     data = text.encode("utf-8", "replace")  # half a surrogate pair is no text
     while data:
         data = data[os.write(file, data) :]
-    os.fsync(file)
+    if syncs:
+        os.fsync(file)
 
 
 def _line(values) -> str:

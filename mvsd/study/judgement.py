@@ -11,8 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from mvsd.errors import UserError
 from mvsd.study.assignment import Trial
-from mvsd.study.columns import LEFT, RIGHT, SCHEMA_VERSION, TIE
+from mvsd.study.columns import HEADPHONES, LEFT, RIGHT, SCHEMA_VERSION, TIE
 from mvsd.study.frozen import FrozenStudy, Stimulus
+from mvsd.study.headphones import BURSTS, HugginsPitch
 from mvsd.study.journal import Row
 from mvsd.study.listening import Heard
 from mvsd.study.session import Session, assign_seed
@@ -41,24 +42,23 @@ class Asker:
     git_commit: str = ""
 
 
-def read_answer(values: Any, study: Study) -> Answer:
+def read_answer(values: Any, study: Study, form: str) -> Answer:
     try:
         answer = Answer.model_validate(values)
     except ValidationError as error:
         if any(fault["loc"] == ("comment",) for fault in error.errors()):
             raise UserError(f"The comment is too long; {LONGEST_COMMENT} characters fit. Shorten it.") from error
         raise UserError("This answer cannot be read. Reload the page and answer again.") from error
-    if answer.response not in responses(study):
+    if answer.response not in responses(study, form):
         raise UserError("This answer is not among those asked for. Reload the page and answer again.")
     return answer
 
 
-def responses(study: Study) -> tuple[str | int, ...]:
-    if study.form == "ccr":
-        return tuple(range(-3, 4))
-    if study.form == "mos":
-        return tuple(range(1, 6))
-    return (LEFT, RIGHT, TIE) if study.tie and study.form == "preference" else (LEFT, RIGHT)
+def responses(study: Study, form: str) -> tuple[str | int, ...]:
+    numbers = {"ccr": range(-3, 4), "mos": range(1, 6), HEADPHONES: range(1, BURSTS + 1)}
+    if form in numbers:
+        return tuple(numbers[form])
+    return (LEFT, RIGHT, TIE) if study.tie and form == "preference" else (LEFT, RIGHT)
 
 
 def chosen(trial: Trial, response: str | int) -> str:
@@ -70,23 +70,27 @@ def chosen(trial: Trial, response: str | int) -> str:
 
 @dataclass(frozen=True)
 class Shown:
-    """A trial before a listener. reference: the clip in that place, in ABX the X; None where there is none."""
+    """A trial before a listener. form: the study's, or headphones, which have a pitch and no clips.
+
+    reference: the clip in that place, in ABX the X; None where there is none.
+    """
 
     trial: Trial
     number: int
     at: datetime
-    left: Stimulus
-    right: Stimulus
-    reference: Stimulus | None
-    picture: Stimulus | None
+    form: str
+    left: Stimulus | None = None
+    right: Stimulus | None = None
+    reference: Stimulus | None = None
+    picture: Stimulus | None = None
+    pitch: HugginsPitch | None = None
 
 
 def row_of(
     frozen: FrozenStudy, session: Session, shown: Shown, answer: Answer, heard: Heard, asker: Asker, now: datetime
 ) -> Row:
     """The row of results.csv, but for the exclusions, which are worked out when the rows are merged."""
-    trial, left, right = shown.trial, shown.left, shown.right
-    is_rating = frozen.study.form == "mos"
+    trial = shown.trial
     row = {
         "schema_version": SCHEMA_VERSION,
         "study_id": frozen.id,
@@ -99,18 +103,11 @@ def row_of(
         "trial_index": shown.number,
         "trial_id": trial.id,
         "trial_kind": trial.kind,
-        "dataset": frozen.study.item(trial.item).dataset,
+        "dataset": frozen.study.item(trial.item).dataset if trial.item else "",
         "item_id": trial.item,
         "room_image_sha256": shown.picture.sha256 if shown.picture else "",
         "reference_sha256": shown.reference.sha256 if shown.reference else "",
-        "left_method": trial.left,
-        "right_method": "" if is_rating else trial.right,
-        "left_sha256": left.sha256,
-        "right_sha256": "" if is_rating else right.sha256,
-        "left_gain_db": f"{left.gain_db:.2f}",
-        "right_gain_db": "" if is_rating else f"{right.gain_db:.2f}",
-        "checkpoint_sha256": _joined(left.checkpoint_sha256, right.checkpoint_sha256),
-        "model_seed": _joined(left.seed, right.seed),
+        **_sides(shown),
         "assign_seed": assign_seed(frozen.study, session.seat, session.id),
         "response": answer.response,
         "chosen_method": chosen(trial, answer.response),
@@ -120,10 +117,36 @@ def row_of(
         "input": answer.input,
         "browser": session.browser,
         "device": session.device,
-        "headphone_score": "",
+        "headphone_score": _score(session, shown, answer),
         "comment": answer.comment,
     }
     return {column: str(value) for column, value in (row | _heard(heard, answer)).items()}
+
+
+def _sides(shown: Shown) -> dict[str, str]:
+    """The clips and what made them; a rating has no right side, a headphone check none at all."""
+    left, right = shown.left, shown.right
+    if left is None or right is None:
+        return {}
+    row = {
+        "left_method": shown.trial.left,
+        "left_sha256": left.sha256,
+        "left_gain_db": f"{left.gain_db:.2f}",
+        "checkpoint_sha256": _joined(left.checkpoint_sha256, right.checkpoint_sha256),
+        "model_seed": _joined(left.seed, right.seed),
+    }
+    if shown.form == "mos":
+        return row
+    return row | {
+        "right_method": shown.trial.right,
+        "right_sha256": right.sha256,
+        "right_gain_db": f"{right.gain_db:.2f}",
+    }
+
+
+def _score(session: Session, shown: Shown, answer: Answer) -> str:
+    before = session.headphone_score
+    return str(int(before or 0) + (answer.response == shown.pitch.tone_in)) if shown.pitch else before
 
 
 def _heard(heard: Heard, answer: Answer) -> dict[str, Any]:

@@ -26,8 +26,8 @@ from mvsd.study.label_store import (
     values_of,
 )
 from mvsd.study.label_values import read_values
-from mvsd.study.live import UTC_CLOCK, Clock, NotSavedError, StaleError, UnknownError
-from mvsd.study.session import BEGUN, SESSION_COLUMNS, digest, event
+from mvsd.study.refusals import NotSavedError, StaleError, UnknownError
+from mvsd.study.session import BEGUN, SESSION_COLUMNS, UTC_CLOCK, Clock, digest, event
 from mvsd.study.spec import words
 
 LONGEST_RATER = 200  # characters

@@ -10,6 +10,11 @@ from mvsd.study.spec import Study, words
 LONGEST = 500  # characters of an answer
 
 
+def asked(study: Study, language: str) -> list[dict[str, Any]]:
+    """The questions as the page shows them."""
+    return [q.model_dump() | {"ask": words(q.ask, language)} for q in study.questionnaire]
+
+
 def read_questionnaire(study: Study, given: Any, language: str) -> dict[str, str]:
     """An answer for each question; empty where none is required and none was given."""
     if not isinstance(given, dict) or set(given) - {q.id for q in study.questionnaire}:

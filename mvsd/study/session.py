@@ -5,13 +5,17 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
+import threading
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from mvsd.study.assignment import Trial, schedule
+from mvsd.study.columns import HEADPHONES
+from mvsd.study.headphones import headphone_trials
 from mvsd.study.journal import Row
 from mvsd.study.screening import reason_to_exclude
 from mvsd.study.spec import Study
@@ -20,11 +24,13 @@ SESSION_COLUMNS = ("session_id", "t_utc", "event", "data")
 BEGUN, QUESTIONNAIRE, FINISHED, WITHDRAWN = "begun", "questionnaire", "finished", "withdrawn"
 LETTERS = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"  # none that look alike
 CODE_LETTERS = 12  # 60 bits
+Clock = Callable[[], datetime]
+UTC_CLOCK: Clock = partial(datetime.now, UTC)
 
 
 @dataclass
 class Session:
-    """answers: judgements by trial_id. seen: when anything was last heard of the listener."""
+    """answers: judgements by trial_id. seen: when anything was last heard of the listener. lock: held while it acts."""
 
     id: str
     seat: int
@@ -38,13 +44,28 @@ class Session:
     answers: dict[str, Row] = field(default_factory=dict)
     questionnaire: dict[str, str] | None = None
     finished: bool = False
+    lock: threading.RLock = field(default_factory=threading.RLock, repr=False, compare=False)
 
     @property
     def open_trials(self) -> list[Trial]:
         return [trial for trial in self.trials if trial.id not in self.answers]
 
+    @property
+    def headphone_score(self) -> str:
+        """Right answers of the headphone check so far; empty where there was none."""
+        return max((row["headphone_score"] for row in self.answers.values()), key=lambda s: int(s or -1), default="")
+
+    def is_turned_away(self, study: Study) -> bool:
+        """Failed a headphone check that is a gate."""
+        check = study.headphones
+        if check is None or not check.gate or any(trial.kind == HEADPHONES for trial in self.open_trials):
+            return False
+        return int(self.headphone_score or 0) < check.right_at_least
+
     def holds_seat(self, study: Study, now: datetime) -> bool:
         """Finished and valid, or still there."""
+        if self.is_turned_away(study):
+            return False
         if self.finished:
             return not reason_to_exclude(study, list(self.answers.values()))
         return now - self.seen < timedelta(minutes=study.stop.abandoned_after_min)
@@ -76,7 +97,7 @@ def session_from(study: Study, seats: tuple[tuple[Trial, ...], ...], begun: Row)
     """The session that a `begun` event began."""
     data, id = json.loads(begun["data"]), begun["session_id"]
     given = {key: data[key] for key in ("seat", "participant", "code", "language", "browser", "device")}
-    trials = schedule(study, seats[data["seat"]], assign_seed(study, data["seat"], id))
+    trials = (*headphone_trials(study), *schedule(study, seats[data["seat"]], assign_seed(study, data["seat"], id)))
     return Session(id=id, seen=datetime.fromisoformat(begun["t_utc"]), trials=trials, **given)
 
 

@@ -80,6 +80,17 @@ class Trials(Part):
     break_s: Count = 30
 
 
+class Headphones(Part):
+    """A test for headphones before the practice: Huggins pitch, three bursts of noise with a tone in one of them.
+
+    Its result is a column. gate: who gets fewer right than right_at_least is turned away.
+    """
+
+    trials: Annotated[int, Field(ge=1, le=20)] = 6
+    right_at_least: Count = 5
+    gate: bool = False
+
+
 class Listening(Part):
     """What must have been heard before an answer counts; the server checks it."""
 
@@ -140,6 +151,7 @@ class Study(Part):
     compare: list[Annotated[list[Name], Field(min_length=2, max_length=2)]] = []
     items: Annotated[list[Item], Field(min_length=1)]
     trials: Trials
+    headphones: Headphones | None = None
     listening: Listening = Listening()
     level: Level = Level()
     stop: Stop
@@ -233,6 +245,8 @@ def _faults(study: Study):
         yield ("trials", "per_session"), f"got {study.trials.per_session}; items and pairs make only {cells} trials."
     if study.trials.repeat > study.trials.per_session:
         yield ("trials", "repeat"), f"got {study.trials.repeat}; only test trials are repeated. Ask for fewer."
+    if study.headphones and study.headphones.right_at_least > study.headphones.trials:
+        yield ("headphones", "right_at_least"), f"there are only {study.headphones.trials} trials. Ask for fewer."
     yield from _item_faults(study)
     yield from _gold_faults(study)
 

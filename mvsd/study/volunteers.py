@@ -13,12 +13,12 @@ import numpy as np
 from scipy.special import expit
 
 from mvsd.errors import UserError
-from mvsd.study.assignment import Trial
 from mvsd.study.columns import GOLD, IDENTICAL, LEFT, RIGHT
+from mvsd.study.judgement import Shown
 from mvsd.study.simulate_answers import World, centre
 from mvsd.study.spec import Study
 
-Choose = Callable[[dict[str, Any]], str]  # the page's state -> response
+Choose = Callable[[dict[str, Any]], str | int]  # the page's state -> response
 ATTENTIVE = 0.95  # of gold trials are answered rightly
 AGAIN_S = 0.1  # between two tries to reach the server
 
@@ -62,9 +62,10 @@ class Volunteer(threading.Thread):
                 self.http.get(f"media/{token}").raise_for_status()
         except httpx.HTTPError:
             return self.ask("state", {})
-        time.sleep(self.heard_s * len(state["clips"]) + 0.05)
-        log = [[i * self.heard_s, slot, 0.0, self.heard_s, "switch"] for i, slot in enumerate(state["clips"])]
-        answer = {"response": self.choose(state), "at_s": self.heard_s * len(log), "log": log}
+        heard_s = max(self.heard_s, state["min_heard_s"])
+        time.sleep(heard_s * len(state["clips"]) + 0.05)
+        log = [[i * heard_s, slot, 0.0, heard_s, "switch"] for i, slot in enumerate(state["clips"])]
+        answer = {"response": self.choose(state), "at_s": heard_s * len(log), "log": log}
         body = {"trial": state["trial"], "answer": answer | {"focus_lost": 0, "input": "key"}}
         replies = [self.ask("answer", body) for _ in range(self.sends)]
         if any(reply["status"] == httpx.codes.OK for reply in replies):
@@ -76,12 +77,12 @@ class Volunteer(threading.Thread):
 class Preferences:
     """What simulated listeners prefer: the first method of each pair, by world.share on average.
 
-    behind: trial token -> the trial, which only the server knows.
+    behind: trial token -> what is shown, which only the server knows.
     """
 
     study: Study
     world: World
-    behind: Callable[[str], Trial]
+    behind: Callable[[str], Shown]
     seed: int
     items: dict[str, float] = field(default_factory=dict)
 
@@ -96,10 +97,13 @@ class Preferences:
         rng = np.random.default_rng([self.seed, listener])
         own = centre(self.world) + self.world.listener_sd * rng.standard_normal()
 
-        def choose(state: dict[str, Any]) -> str:
+        def choose(state: dict[str, Any]) -> str | int:
+            shown = self.behind(state["trial"])
+            if shown.pitch:
+                return shown.pitch.tone_in
             if listener < self.world.always_left:
                 return LEFT
-            trial = self.behind(state["trial"])
+            trial = shown.trial
             kind, item, methods = trial.id.split(":")
             first = methods.split("~")[0]
             chance = {GOLD: ATTENTIVE, IDENTICAL: 0.5}.get(kind, expit(own + self.items[item]))

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from mvsd.errors import UserError
-from mvsd.study.live import FullError, NotSavedError, StaleError, UnknownError
+from mvsd.study.refusals import FullError, NotSavedError, StaleError, UnknownError
 
 LARGEST_BODY = 512 * 1024  # bytes; a long trial's log is some 50 kB
 FAILURES = {

@@ -11,8 +11,8 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 
 from mvsd.study.labelling import LiveLabels
-from mvsd.study.live import UnknownError
-from mvsd.study.media import WAV, wav
+from mvsd.study.media import WAV, read_samples, wav
+from mvsd.study.refusals import UnknownError
 from mvsd.study.shelf import Shelf
 from mvsd.study.spectrogram import spectrogram_png
 from mvsd.ui.answers import PRIVATE, body, failure, told
@@ -46,8 +46,9 @@ def add_label_routes(app: FastAPI, shelf: Shelf) -> None:
             return failure(str(error), "unknown", 404)
         if kind == "picture":
             return FileResponse(clip.picture, headers=PRIVATE)
-        content, type = (wav(clip.path), WAV) if kind == "clip" else (spectrogram_png(clip.path), "image/png")
-        return Response(content, media_type=type, headers=PRIVATE)
+        if kind == "clip":
+            return Response(wav(*read_samples(clip.path)), media_type=WAV, headers=PRIVATE)
+        return Response(spectrogram_png(clip.path), media_type="image/png", headers=PRIVATE)
 
     app.add_route("/label/list", listed)
     app.add_route("/label/{project}/media/{token}", media)

@@ -11,8 +11,9 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
 
-from mvsd.study.live import LiveStudy, UnknownError
+from mvsd.study.live import LiveStudy
 from mvsd.study.media import media_of
+from mvsd.study.refusals import UnknownError
 from mvsd.study.shelf import Shelf
 from mvsd.study.spec import words
 from mvsd.ui.answers import PRIVATE, body, failure, told
@@ -50,7 +51,8 @@ def add_study_routes(app: FastAPI, shelf: Shelf) -> None:
     def media(request: Request) -> Response:
         try:
             live = _live(shelf, request)
-            content, kind = media_of(live.frozen, live.media(request.path_params["token"]))
+            token = request.path_params["token"]
+            content, kind = media_of(live.frozen, live.media(token), token)
         except UnknownError as error:
             return failure(str(error), "unknown", 404)
         return Response(content, media_type=kind, headers=PRIVATE)
