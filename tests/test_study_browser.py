@@ -11,8 +11,9 @@ from listeners import ASKER, STUDY, make_study
 from test_browser import PHONE, browser  # noqa: F401
 
 from mvsd.session import Studio
+from mvsd.study.journal import read
 from mvsd.study.live import LiveStudy
-from mvsd.study.results import judgements
+from mvsd.study.results import EVENTS, judgements
 from mvsd.study.shelf import open_shelf
 from mvsd.ui.server import launch
 
@@ -23,12 +24,24 @@ pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, LiveStudy]]:
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, LiveStudy, LiveStudy]]:
     trials = STUDY["trials"] | {"per_session": 2, "per_block": 2, "break_s": 1}
     studies = make_study(tmp_path_factory.mktemp("studies") / "rooms", trials=trials, listening={"min_heard_s": 0.6})
+    text = {"en": "Rooms", "de": "Räume"}
+    make_study(
+        studies.parent / "sprachen",
+        title=text,
+        languages=["en", "de"],
+        consent={"version": "1", "text": text, "retention": text},
+        question=text,
+        questionnaire=[],
+        headphones={"trials": 1, "right_at_least": 1},
+        trials=trials,
+        listening={"min_heard_s": 0.6},
+    )
     shelf = open_shelf(studies.parent, ASKER)
     page = launch(Studio(lambda task: EchoConverter(), tmp_path_factory.mktemp("none")), shelf=shelf)
-    yield page.local_url, shelf.running["rooms"]
+    yield page.local_url, shelf.running["rooms"], shelf.running["sprachen"]
     page.close()
 
 
@@ -83,8 +96,8 @@ def number(page: Page) -> str:
     return page.locator(".study h2 small").inner_text().strip()
 
 
-def test_a_study_is_taken_by_keyboard_on_a_phone(page: Page, running: tuple[str, LiveStudy]):
-    address, live = running
+def test_a_study_is_taken_by_keyboard_on_a_phone(page: Page, running: tuple[str, LiveStudy, LiveStudy]):
+    address, live, _ = running
     complaints = []
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.goto(f"{address}?study=rooms&participant=%3Cb%3EP1")
@@ -119,8 +132,8 @@ def test_a_study_is_taken_by_keyboard_on_a_phone(page: Page, running: tuple[str,
     assert complaints == []
 
 
-def test_an_unsaved_answer_is_told_and_can_be_sent_again(page: Page, running: tuple[str, LiveStudy]):
-    address, live = running
+def test_an_unsaved_answer_is_told_and_can_be_sent_again(page: Page, running: tuple[str, LiveStudy, LiveStudy]):
+    address, live, _ = running
     complaints = []
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.goto(f"{address}study/rooms/")
@@ -135,3 +148,44 @@ def test_an_unsaved_answer_is_told_and_can_be_sent_again(page: Page, running: tu
     page.get_by_text("2 of 5").wait_for()
     assert len(judgements(live.study, live.results)) == before + 1
     assert complaints == []
+
+
+def test_a_visitor_chooses_the_language_passes_the_headphone_check_and_loops_a_part(
+    page: Page, running: tuple[str, LiveStudy, LiveStudy]
+):
+    address, _, live = running
+    page.set_default_timeout(30_000)
+    page.goto(f"{address}study/sprachen/")
+    page.get_by_label("Language").select_option("de")
+    page.get_by_text("Ich habe dies gelesen und möchte teilnehmen.").click()
+    page.get_by_role("button", name="Beginnen").click()
+    page.get_by_role("button", name="Die Lautstärke stimmt").click()
+    page.get_by_role("heading", name="Kopfhörertest").wait_for()
+    page.locator(".play:not(:disabled)").wait_for()
+    page.keyboard.press("Space")
+    page.get_by_text("Hören Sie zuerst alle drei.").wait_for(state="hidden")
+    _, shown = live._showing.current(live.sessions()[0])
+    page.keyboard.press(str(shown.pitch.tone_in))
+    page.keyboard.press("Enter")
+    page.get_by_role("heading", name="Übung").wait_for()
+    page.get_by_text("Bereit. Drücken Sie Abspielen.").wait_for()
+    for key in ("ArrowRight", "i", "ArrowRight", "o"):
+        page.keyboard.press(key)
+    page.get_by_text("1.0 bis 2.0 s").wait_for()
+    page.keyboard.press("r")
+    page.wait_for_timeout(2500)
+    for clip in "ab":
+        page.keyboard.press(clip)
+        page.wait_for_timeout(800)
+    page.keyboard.press("x")
+    page.get_by_text("1.0 bis 2.0 s").wait_for(state="hidden")
+    page.keyboard.press("1")
+    page.get_by_text("Noch zu hören").wait_for(state="hidden")
+    page.keyboard.press("Enter")
+    page.get_by_text("3 von 6").wait_for()
+    check, practice = judgements(live.study, live.results)
+    assert (check["trial_kind"], check["headphone_score"], practice["headphone_score"]) == ("headphones", "1", "1")
+    played = [row for row in read(live.results, EVENTS).rows if row["trial_id"] == practice["trial_id"]]
+    inside = [row for row in played if row["why"] != "seek"]  # the part was cleared at the end
+    assert all(float(row["from_s"]) >= 0.99 and float(row["from_s"]) + float(row["for_s"]) <= 2.01 for row in inside)
+    assert "loop" in {row["why"] for row in played}

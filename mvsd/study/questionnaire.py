@@ -12,7 +12,16 @@ LONGEST = 500  # characters of an answer
 
 def asked(study: Study, language: str) -> list[dict[str, Any]]:
     """The questions as the page shows them."""
-    return [q.model_dump() | {"ask": words(q.ask, language)} for q in study.questionnaire]
+    stored = study.languages[0]  # whatever the language of the page
+    return [
+        {
+            "id": q.id,
+            "ask": words(q.ask, language),
+            "required": q.required,
+            "choices": [{"value": words(c, stored), "label": words(c, language)} for c in q.choices],
+        }
+        for q in study.questionnaire
+    ]
 
 
 def read_questionnaire(study: Study, given: Any, language: str) -> dict[str, str]:
@@ -27,7 +36,7 @@ def read_questionnaire(study: Study, given: Any, language: str) -> dict[str, str
             raise UserError(f"{ask} The answer is too long; {LONGEST} characters fit.")
         if question.required and not answer.strip():
             raise UserError(f"{ask} Please answer this one.")
-        if question.choices and answer and answer not in question.choices:
+        if question.choices and answer and answer not in [words(c, study.languages[0]) for c in question.choices]:
             raise UserError(f"{ask} Choose one of the answers offered.")
         answers[question.id] = answer
     return answers

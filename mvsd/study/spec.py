@@ -39,7 +39,7 @@ class Question(Part):
 
     id: Name
     ask: Words
-    choices: list[str] = []
+    choices: list[Words] = []
     required: bool = True
 
 
@@ -275,6 +275,8 @@ def _languages(study: Study):
     texts = [(("title",), study.title), (("question",), study.question)]
     texts += [(("consent", key), getattr(study.consent, key)) for key in ("text", "retention")]
     texts += [(("questionnaire", i, "ask"), q.ask) for i, q in enumerate(study.questionnaire)]
+    choices = [(i, j, choice) for i, q in enumerate(study.questionnaire) for j, choice in enumerate(q.choices)]
+    texts += [(("questionnaire", i, "choices", j), choice) for i, j, choice in choices]
     for path, text in texts:
         lacking = [] if "" in text else [language for language in study.languages if language not in text]
         if lacking:

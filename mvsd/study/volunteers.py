@@ -54,7 +54,9 @@ class Volunteer(threading.Thread):
         self.stage = state.get("stage", "")
 
     def _introduce(self, state: dict[str, Any]) -> dict[str, Any]:
-        return self.ask("questionnaire", {question["id"]: question["choices"][0] for question in state["questions"]})
+        return self.ask(
+            "questionnaire", {question["id"]: question["choices"][0]["value"] for question in state["questions"]}
+        )
 
     def _answer(self, state: dict[str, Any]) -> dict[str, Any]:
         try:

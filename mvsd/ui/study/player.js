@@ -1,6 +1,7 @@
 // Several clips on one clock: all of them run, one is heard. Knows nothing of studies, labels or pages.
 
 const FADE_S = 0.006; // time constant of a switch: too slow for a click, too fast to be noticed
+const SHORTEST_S = 0.1; // of a part that is looped
 const AHEAD_S = 0.03; // starts are scheduled, so that all clips start at the same sample
 
 let context = null; // browsers allow few of them: one for the page
@@ -25,6 +26,7 @@ export class Player {
     this.loops = true;
     this.rate = 1; // below 1: slower, and lower in pitch
     this.restarts = false; // true: a switch begins the clip anew
+    this.span = null; // [from_s, to_s] of the clips that is looped; null: all of them
     this.log = []; // [at_s, slot, from_s, for_s, why]
     this.#shown = performance.now();
   }
@@ -53,7 +55,9 @@ export class Player {
   get position_s() {
     if (!this.#segment) return this.#offset_s;
     const at = this.#segment.from_s + this.#soundedFor();
-    return this.loops ? at % this.length_s : Math.min(at, this.length_s);
+    if (!this.loops) return Math.min(at, this.length_s);
+    const [begin, end] = this.#round;
+    return at < end ? at : begin + ((at - end) % (end - begin));
   }
 
   // slot -> seconds heard, what sounds now included
@@ -68,12 +72,14 @@ export class Player {
     const out = audioContext();
     await out.resume(); // allowed on a click or key only
     if (this.isPlaying || !this.#slot) return;
-    if (this.#offset_s >= this.length_s - 0.01) this.#offset_s = 0;
+    const [from_s, to_s] = this.#round;
+    if (this.#offset_s < from_s || this.#offset_s >= to_s - 0.01) this.#offset_s = from_s;
     const begin = out.currentTime + AHEAD_S;
     for (const slot of this.slots) {
       const source = out.createBufferSource(), gain = out.createGain();
       source.buffer = this.#buffers[slot];
       source.loop = this.loops;
+      [source.loopStart, source.loopEnd] = [from_s, to_s];
       source.playbackRate.value = this.rate;
       gain.gain.value = 0;
       gain.gain.setTargetAtTime(slot === this.#slot ? 1 : 0, begin, FADE_S);
@@ -126,25 +132,33 @@ export class Player {
     this.onChange();
   }
 
-  setLoop(loops) {
-    const position = this.position_s;
-    this.loops = loops;
-    if (this.isPlaying) this.seek(position);
-    this.onChange();
+  setLoop(loops) { this.#change(() => { this.loops = loops; }); }
+
+  // Loop a part of the clips; null: all of them again. A part too short to be heard is none.
+  setSpan(span) {
+    if (span && span[1] - span[0] < SHORTEST_S) return;
+    this.#change(() => {
+      this.span = span;
+      if (span) this.loops = true;
+    });
   }
 
-  setRate(rate) {
-    const plays = this.isPlaying;
-    this.pause();
-    this.rate = rate;
-    if (plays) this.play("seek");
-  }
+  setRate(rate) { this.#change(() => { this.rate = rate; }); }
 
   close() {
     this.pause();
     this.#buffers = {};
     this.#slot = null;
     this.onChange = () => {};
+  }
+
+  // how: changes what playing goes by; the place stays.
+  #change(how) {
+    const plays = this.isPlaying;
+    this.pause();
+    how();
+    if (plays) this.play("seek");
+    this.onChange();
   }
 
   #switch(slot) {
@@ -161,6 +175,9 @@ export class Player {
     this.onChange();
   }
 
+  // what is heard again and again
+  get #round() { return this.loops && this.span ? this.span : [0, this.length_s]; }
+
   // in the time of the clip
   #soundedFor() { return Math.max(audioContext().currentTime - this.#segment.begun, 0) * this.rate; }
 
@@ -172,10 +189,11 @@ export class Player {
   // Write down what has sounded, in a piece for each time round.
   #end() {
     let { at_s, slot, from_s, why } = this.#segment, left_s = this.#soundedFor();
+    const [begin_s, end_s] = this.#round;
     do {
-      const for_s = Math.min(left_s, this.length_s - from_s);
+      const for_s = Math.min(left_s, end_s - from_s);
       this.log.push([at_s, slot, from_s, for_s, why]);
-      [at_s, from_s, left_s, why] = [at_s + for_s, 0, left_s - for_s, "loop"];
+      [at_s, from_s, left_s, why] = [at_s + for_s, begin_s, left_s - for_s, "loop"];
     } while (left_s > 0.001 && this.loops);
     this.#segment = null;
   }

@@ -102,6 +102,7 @@ export async function takePart(root, base) {
 
   async function go(at, key, token, state) {
     if (state.stage === "questionnaire") return questionnaire(at, key, token, state);
+    if (state.stage === "away") return screens.show(title(say("thank_you")), h("p", {}, say("away")), mine(token, state.code));
     if (state.stage === "done") return done(at, key, token, state);
     if (state.break_s) return rest(at, key, token, state);
     trial(at, key, token, state);
@@ -109,7 +110,7 @@ export async function takePart(root, base) {
 
   function questionnaire(at, key, token, state) {
     const fields = state.questions.map((question) => question.choices.length
-      ? radios(question.id, question.ask, question.choices.map((choice) => ({ value: choice, label: choice })))
+      ? radios(question.id, question.ask, question.choices)
       : h("label", { class: "field" }, question.ask, h("input", { type: "text", name: question.id, maxlength: "500" })));
     const form = screens.form(fields, say("go_on"), async (given) =>
       go(at, key, token, await ask(`${at}questionnaire`, given, token)));

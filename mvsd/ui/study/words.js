@@ -2,7 +2,7 @@
 
 import { ask, memory } from "./ask.js";
 
-export const LANGUAGES = ["en"];
+export const LANGUAGES = ["en", "de", "es", "fr", "zh"];
 const KEY = "mvsd-language";
 
 // Of what a study offers: what the visitor chose before, what the page or the browser speaks, else the first.
