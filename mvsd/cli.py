@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import time
 from pathlib import Path
@@ -240,24 +241,48 @@ def places(
 
 @app.command()
 def evaluate(
-    data: Annotated[Path, typer.Option(help="Folder written by `rooms --speech`.")],
-    out: Annotated[Path, typer.Option(help="Folder for results.csv and table.md.")],
+    data: Annotated[Path, typer.Option(help="Data set: a folder that `data check` knows.")],
+    out: Annotated[Path, typer.Option(help="Folder for results.csv, tables and figures; a run that is there goes on.")],
     task: Annotated[str | None, typer.Option(help="match or dereverb; both if not given.")] = None,
-    limit: Annotated[int | None, typer.Option(help="Only so many clips.")] = None,
-    controls: Annotated[bool, typer.Option(help="Also another's picture, none, and the true numbers.")] = True,
-    inverses: Annotated[bool, typer.Option(help="Also PESQ by every way from mel to sound.")] = False,
+    systems: Annotated[str, typer.Option(help="NAME,... of systems and controls; all installed if not given.")] = "",
+    metrics: Annotated[str, typer.Option(help="quick, or all: the slow judges too.")] = "quick",
+    judges: Annotated[str, typer.Option(help="Other judges than those inside packages: MOSE=MOSNet,WER=whisper")] = "",
+    repeats: Annotated[int, typer.Option(min=1, help="Seeds a clip.")] = 1,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only so many clips.")] = None,
+    split: Annotated[str | None, typer.Option(help="Split of the set; its test splits if not given.")] = None,
+    controls: Annotated[bool, typer.Option(help="Also input, target, other pictures, true numbers ...")] = True,
+    inverses: Annotated[bool, typer.Option(help="Also ours by every way from mel to sound.")] = False,
+    wavs: Annotated[int, typer.Option(min=0, help="Keep the sounds of so many clips.")] = 3,
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes; as many as there are cores.")] = None,
     steps: Steps = Settings.steps,
     sampler: Sampler = Settings.sampler,
     seed: Seed = Settings.seed,
     weights: Weights = None,
 ) -> None:
-    """Measure the converters against the truth, with the picture, another's, none, and the true numbers."""
+    """Measure systems and controls against the truth: a row a clip, tables with intervals. Exit code 3: rows failed."""
     from mvsd.converters import WEIGHTS
-    from mvsd.evaluate import Plan, evaluate_rooms
+    from mvsd.evaluate.plan import Plan
+    from mvsd.evaluate.run import evaluate as measure
 
-    tasks = (task,) if task else ("match", "dereverb")
-    plan = Plan(tasks, Settings(steps, sampler, seed), limit, controls, inverses)
-    print(evaluate_rooms(data, out, plan, weights or WEIGHTS, Bar("conversion")))
+    plan = Plan(
+        tasks=(task,) if task else (),
+        systems=tuple(filter(None, systems.split(","))),
+        settings=Settings(steps, sampler, seed),
+        metrics=metrics,
+        judges=judges,
+        repeats=repeats,
+        limit=limit,
+        split=split,
+        controls=controls,
+        inverses=inverses,
+        wavs=wavs,
+        workers=workers or os.cpu_count() or 1,
+    )
+    made = measure(data, out, plan, weights or WEIGHTS, Bar("row"))
+    print(made.table)
+    if made.failed:
+        say(f"mvsd: {made.failed} rows failed; {out / 'results.csv'} says why")
+        raise typer.Exit(3)
 
 
 @app.command()

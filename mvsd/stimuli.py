@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-from torch.nn.functional import pad
 
-from mvsd.audio import MEL, load, log_mel, speech_level
+from mvsd.audio import load
 from mvsd.conversion import Converter, Settings
 from mvsd.converters import WEIGHTS, convert, open_clip
 from mvsd.errors import UserError
+from mvsd.evaluate.controls import copy_synthesis
 from mvsd.study.build import Made, Sources, System
 from mvsd.systems import SYSTEMS as REGISTRY
 from mvsd.systems import load as load_system
@@ -35,12 +34,8 @@ def vocoder(sources: Sources, settings: dict[str, Any]) -> Made:
     """The reference's own mel made audible by the reverberator's vocoder: what is lost to it alone."""
     converter = _loaded("mvsd", "match")
     dry, wet = (load(_given(sources, name)) for name in ("speech", "reference"))
-    frames = -(-max(len(dry), len(wet)) // MEL.hop) * MEL.hop
-    gain = converter.denoiser.config.level / speech_level(dry)
-    dry, wet = (pad(audio * gain, (0, frames - len(audio))) for audio in (dry, wet))
-    with torch.no_grad():
-        sound = converter.sound(log_mel(wet[None])[0], dry, int(settings.get("seed", 0)))
-    return Made(sound.numpy() / gain, settings=settings)
+    sound = copy_synthesis(converter, dry, wet, int(settings.get("seed", 0)))
+    return Made(sound.numpy(), settings=settings)
 
 
 def converted(name: str, task: str, sources: Sources, settings: dict[str, Any]) -> Made:

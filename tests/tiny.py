@@ -95,3 +95,16 @@ def write_speech(folder: Path, speakers: int = 24) -> Path:
     for speaker in range(speakers):
         soundfile.write(folder / f"{speaker}-1-0001.flac", speechlike(4.0, speaker), 16_000)
     return folder
+
+
+def write_pairs(folder: Path, rooms: int = 3, views: int = 2, seconds: float = 2.0) -> Path:
+    """A folder as `rooms --speech` writes it: speech that falls silent one second before its end."""
+    write_rooms(folder, rooms, views)
+    for kind in ("clean", "reverb"):
+        (folder / kind).mkdir()
+    for number, path in enumerate(sorted((folder / "rir").iterdir())):
+        clean = np.pad(speechlike(seconds - 1, number // views), (0, 16_000))
+        wet = np.convolve(clean, soundfile.read(path)[0])[40 : 40 + len(clean)]
+        for kind, sound in (("clean", clean), ("reverb", wet)):
+            soundfile.write(folder / kind / path.name, sound, 16_000, subtype="FLOAT")
+    return folder

@@ -12,6 +12,10 @@ from torch import Tensor
 from mvsd.errors import UserError
 
 
+class PassedOver(UserError):
+    """A clip that the set's own rules leave out: nothing is wrong with it."""
+
+
 @dataclass(frozen=True)
 class ClipFiles:
     """A clip that has not been read yet.

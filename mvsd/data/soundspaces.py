@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from mvsd.data.clips import ClipContents, ClipFiles, Listing
+from mvsd.data.clips import ClipContents, ClipFiles, Listing, PassedOver
 from mvsd.data.numpy_pickle import load_numbers
 from mvsd.data.speech import speaker_of
 from mvsd.errors import UserError
@@ -72,7 +72,7 @@ def read_clip(clip: ClipFiles, only_in_view: bool = True) -> ClipContents:
         raise UserError(f"{path.name} lacks {', '.join(sorted(missing))}. Get it anew from the set's own source.")
     try:
         if only_in_view and not is_in_view(held["semantic"], held["rir"]):
-            raise UserError(f"{path.name}: the talker is out of view. Such clips are passed over.")
+            raise PassedOver(f"{path.name}: the talker is out of view. Such clips are passed over.")
         sounds = {part: _sound(held[key]) for part, key in SOUNDS.items()}
         image = Image.fromarray(np.concatenate(held["rgb"], axis=1).astype(np.uint8))
         depth_m = np.concatenate([view.reshape(view.shape[:2]) for view in held["depth"]], axis=1).astype(np.float32)

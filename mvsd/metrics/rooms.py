@@ -16,7 +16,6 @@ JND_C50_DB = 1.0  # ISO 3382-1, annex A, of C80; Bradley et al. 1999 found 1.1 d
 JND_DRR_DB = 2.5  # 2 to 3 dB between 0 and 10 dB (Larsen et al. 2008)
 REGULARISATION = 1e-4  # of the mean power of the dry speech
 RESPONSE_S = 1.5  # as much of a response is looked at
-QUIET_S = 0.1  # digital silence of this length at the end of a dry clip is an end
 
 
 def rte_s(estimate: Tensor, target: Tensor, judge: T60Judge) -> float:
@@ -25,11 +24,10 @@ def rte_s(estimate: Tensor, target: Tensor, judge: T60Judge) -> float:
 
 
 def speech_end(dry: Tensor) -> int:
-    """Sample at which dry speech falls silent. Raises Undefined where it goes on to the end of the clip."""
-    spoken = int(dry.nonzero().max()) + 1 if bool(dry.any()) else 0
-    if len(dry) - spoken < QUIET_S * RATE:
-        raise Undefined("the clip ends before the room has rung out")
-    return spoken
+    """Sample at which dry speech ends. Raises Undefined where there is none."""
+    if not bool(dry.any()):
+        raise Undefined("the reference is silent")
+    return int(dry.nonzero().max()) + 1
 
 
 def decay_t60_s(audio: Tensor, end: int) -> float:
