@@ -17,7 +17,7 @@ from torch.nn import functional as F
 
 from mvsd.checkpoint import Pretrained
 from mvsd.systems.spectra import SpectrumConfig, log_magnitude, turned
-from mvsd.unet import Condition
+from mvsd.unet import Condition, written_out
 
 
 @dataclass(frozen=True)
@@ -66,12 +66,16 @@ class Look(nn.Module):
 
     def __init__(self, config: AvitarConfig):
         super().__init__()
+        self.heads = config.heads
         self.norm = nn.LayerNorm(config.width)
-        sizes = {"kdim": config.scene_dim, "vdim": config.scene_dim, "batch_first": True}
-        self.attention = nn.MultiheadAttention(config.width, config.heads, **sizes)
+        self.query = nn.Linear(config.width, config.width)
+        self.key_value = nn.Linear(config.scene_dim, 2 * config.width)
+        self.out = nn.Linear(config.width, config.width)
 
     def forward(self, x: Tensor, tokens: Tensor) -> Tensor:
-        return self.attention(self.norm(x), tokens, tokens, need_weights=False)[0]
+        parts = (self.query(self.norm(x)), *self.key_value(tokens).chunk(2, -1))
+        query, key, value = (part.unflatten(-1, (self.heads, -1)).transpose(1, 2) for part in parts)
+        return self.out(written_out(query, key, value).transpose(1, 2).flatten(2))
 
 
 class Convolution(nn.Module):

@@ -6,6 +6,7 @@ critic with its weights held still, the critic's term stops at the network's out
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -25,8 +26,8 @@ class MapCritic(nn.Module):
 
     def __init__(self, channels: int, width: int):
         super().__init__()
-        plan = [(channels, width, 2), (width, 2 * width, 2), (2 * width, 2 * width, 2)]
-        self.layers = nn.ModuleList(weight_norm(nn.Conv2d(a, b, 5, stride, 2)) for a, b, stride in plan)
+        widths = (channels, width, 2 * width, 2 * width)
+        self.layers = nn.ModuleList(weight_norm(nn.Conv2d(a, b, 3, 2, 1)) for a, b in pairwise(widths))
         self.exit = weight_norm(nn.Conv2d(2 * width, 1, 3, 1, 1))
 
     def forward(self, x: Tensor) -> list[Tensor]:

@@ -64,6 +64,7 @@ class Recipe:
     image_size: int = 112
     vocoder_width: int = 384
     fit_steps: int = 60  # of Polack's model to the training rooms
+    sound_batch: int = 4  # of rivals that work on sound: where minutes are few, more steps teach more than more windows
     workers: int = 0  # processes that draw batches
     mutual_lr: float = 2e-4
     entering: Entering = field(default_factory=Entering)  # of unpaired recordings, where some are given
@@ -82,6 +83,7 @@ RECIPES = {
         (128, 256, 320),
         (128, 256, 320),
         batch=128,
+        sound_batch=64,
         scene_batch=128,
         vocoder_batch=64,
         image_size=224,
@@ -237,7 +239,8 @@ def _task(stage: str, order: Order, data: Pack) -> Task:
         return together.MutualTask(_apart(order), data, batch, features, natural=_natural(order))
     if stage in RIVAL_STAGES:
         unet = replace(_converter_config(stage.partition("-")[2], recipe), widths=recipe.match_widths)
-        return rival_task(stage, Given(SIZES[order.name], unet, data, batch, features, init, seed, recipe.fit_steps))
+        batches = (batch, order.share(recipe.sound_batch))
+        return rival_task(stage, Given(SIZES[order.name], unet, data, batches, features, init, seed, recipe.fit_steps))
     config = _converter_config(stage, recipe)
     return ConverterTask(config, data, batch, features, init=init, seed=seed, fit_steps=recipe.fit_steps)
 

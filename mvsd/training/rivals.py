@@ -52,12 +52,13 @@ SIZES = {
 
 @dataclass(frozen=True)
 class Given:
-    """What a stage begins from. unet: our converter's network, at the reverberator's size. init: weights, if any."""
+    """What a stage begins from. unet: our converter's network, at the reverberator's size. batches: of mels, of sounds.
+    init: weights, if any."""
 
     sizes: Sizes
     unet: DenoiserConfig
     pack: Pack
-    batch: int
+    batches: tuple[int, int]
     features: SceneFeatures | None
     init: Path | None
     seed: int
@@ -71,11 +72,11 @@ def rival_task(stage: str, given: Given) -> Task:
     if name in ("unet", "unet_gan"):
         kind = {"unet": UnetTask, "unet_gan": UnetGanTask}[name]
         begun = {"init": given.init, "seed": given.seed, "fit_steps": given.fit_steps}
-        return kind(given.unet, given.pack, given.batch, given.features, **begun)
+        return kind(given.unet, given.pack, given.batches[0], given.features, **begun)
     kind, network, config = {
         "av_unet": (AvUnetTask, av_unet.AvUnet, replace(given.sizes.av_unet, task=task)),
         "avitar": (AvitarTask, avitar.Avitar, replace(given.sizes.avitar, task=task)),
         "image2reverb": (ResponseTask, image2reverb.ResponseGenerator, given.sizes.image2reverb),
     }[name]
     model = network.from_pretrained(given.init) if given.init else network(config)
-    return kind(model, given.pack, given.batch, given.features)
+    return kind(model, given.pack, given.batches[1], given.features)
