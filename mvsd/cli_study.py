@@ -33,13 +33,20 @@ def check_study(name: Name, studies: Studies = STUDIES) -> None:
 
 
 @study_app.command()
-def build(name: Name, studies: Studies = STUDIES) -> None:
+def build(
+    name: Name,
+    studies: Studies = STUDIES,
+    anew: Annotated[bool, typer.Option(help="Also if the study is frozen, as long as nobody has answered.")] = False,
+) -> None:
     """Make the stimuli: every method's clip of every item, equally long, at one level."""
     from mvsd.audio import SAMPLE_RATE
     from mvsd.cli import Bar
     from mvsd.stimuli import SYSTEMS, load_samples
     from mvsd.study.build import build
+    from mvsd.study.frozen import unfreeze
 
+    if anew:
+        unfreeze(studies / name)
     made = build(studies / name, SYSTEMS, load_samples, SAMPLE_RATE, Bar("item"))
     print(f"{sum(map(len, made.clips.values()))} clips of {len(made.clips)} items in {studies / name / 'stimuli'}")
 

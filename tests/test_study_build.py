@@ -16,7 +16,7 @@ from mvsd.errors import UserError
 from mvsd.study.build import Made, build
 from mvsd.study.checks import missing_sources, told
 from mvsd.study.exports import write_exports
-from mvsd.study.frozen import Manifest, freeze, open_frozen
+from mvsd.study.frozen import Manifest, freeze, open_frozen, unfreeze
 from mvsd.study.loudness import loudness_lufs
 from mvsd.study.template import write_template
 
@@ -168,11 +168,27 @@ def test_the_commands_lead_from_init_to_results(mvsd, folder: Path):
     assert (folder / "results" / "results.csv").read_text().startswith("schema_version,study_id")
 
 
-def test_the_study_that_ships_is_as_it_was_frozen():
-    shipped = Path(__file__).parents[1] / "studies" / "matching"
-    frozen = open_frozen(shipped)
-    assert all(
-        clips["truth"].sha256 == frozen.manifest.references[item].sha256
-        for item, clips in frozen.manifest.clips.items()
-    )
-    assert missing_sources(shipped, frozen.study) == []
+SHIPPED = Path(__file__).parents[1] / "studies"
+
+
+@pytest.mark.parametrize("name", ["matching", "dereverberation", "dereverberation-voice"])
+def test_the_studies_that_ship_are_as_they_were_frozen(name: str):
+    frozen = open_frozen(SHIPPED / name)
+    assert missing_sources(SHIPPED / name, frozen.study) == []
+    truth = frozen.study.truth
+    for item, clips in frozen.manifest.clips.items():
+        assert truth is None or clips[truth].sha256 == frozen.manifest.references[item].sha256
+
+
+def test_a_frozen_study_is_built_anew_only_while_nobody_has_answered(folder: Path):
+    build(folder, SYSTEMS, load, RATE)
+    freeze(folder, "0.1", datetime(2026, 1, 1, tzinfo=UTC))
+    with pytest.raises(UserError, match="is frozen"):
+        build(folder, SYSTEMS, load, RATE)
+    (folder / "results").mkdir()
+    (folder / "results" / "sessions-1.csv").touch()
+    with pytest.raises(UserError, match="has answers"):
+        unfreeze(folder)
+    (folder / "results" / "sessions-1.csv").unlink()
+    unfreeze(folder)
+    assert build(folder, SYSTEMS, load, RATE).clips

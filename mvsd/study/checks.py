@@ -7,6 +7,7 @@ from pathlib import Path
 from mvsd.errors import UserError
 from mvsd.study.assignment import seats
 from mvsd.study.frozen import MANIFEST, SEAL, Manifest, open_frozen
+from mvsd.study.headphones import headphone_trials
 from mvsd.study.spec import Study, read_study
 
 TRIAL_S = 30.0  # three clips of 5 s heard twice: what to reckon with
@@ -20,7 +21,7 @@ def told(folder: Path) -> str:
         raise UserError(
             "\n".join(f"{folder / path} is not there. Put it there, or mend study.yaml." for path in missing)
         )
-    trials = len(seats(study)[0]) + study.trials.repeat
+    trials = len(headphone_trials(study)) + len(seats(study)[0]) + study.trials.repeat
     minutes = trials * TRIAL_S / 60
     lines = [f"{folder.name}: {study.stop.listeners} listeners, {trials} trials each, some {minutes:.0f} minutes"]
     if minutes > BREAK_AFTER_MIN:

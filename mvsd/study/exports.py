@@ -19,6 +19,7 @@ Study `{id}`, frozen {frozen}, SHA-256 `{sha256}`.
 - Items: {items} ({datasets})
 - Listeners: until {listeners} valid sessions; no test before that number is reached
 - Trials of a listener: {per_session} test, {gold} gold, {identical} identical, {repeat} repeat, {practice} practice
+- Headphone check: {headphones}
 - Sides: halved exactly for each listener and each item; order by seed {seed} and session
 - An answer counts once each side{and_reference} was heard for {heard} s
 - Level: {level}
@@ -69,6 +70,7 @@ def _facts(frozen: FrozenStudy) -> dict[str, object]:
         "identical": trials.identical,
         "repeat": trials.repeat,
         "practice": len(trials.practice),
+        "headphones": _headphones(study),
         "seed": study.seed,
         "and_reference": " and the reference" if study.listening.reference else "",
         "heard": study.listening.min_heard_s,
@@ -79,6 +81,14 @@ def _facts(frozen: FrozenStudy) -> dict[str, object]:
         "cells": study.analysis.cells,
         "plan": study.analysis.text,
     }
+
+
+def _headphones(study: Study) -> str:
+    check = study.headphones
+    if check is None:
+        return "none"
+    then = "who has fewer is turned away" if check.gate else "a column of the results, nobody is turned away"
+    return f"Huggins pitch, {check.right_at_least} of {check.trials} right; {then}"
 
 
 def _other_rules(study: Study) -> str:

@@ -91,6 +91,13 @@ def freeze(folder: Path, version: str, now: datetime) -> str:
     return seal["study_sha256"]
 
 
+def unfreeze(folder: Path) -> None:
+    """Take the seal off a study that nobody has answered, to build it anew with other weights."""
+    if any((folder / "results").glob("*.csv")):
+        raise UserError(f"{folder.name} has answers: its stimuli stay as they are. Copy it to a new name to change it.")
+    (folder / SEAL).unlink(missing_ok=True)
+
+
 def open_frozen(folder: Path) -> FrozenStudy:
     """A study that is as it was frozen, or a UserError that names each file that is not."""
     seal = read_seal(folder)
