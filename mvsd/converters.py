@@ -69,7 +69,7 @@ class MvsdConverter:
         settings = settings.for_task(self.task)
         check_settings(settings)
         if settings.t60_s is None:
-            check_picture(self, clip)
+            check_picture(self, clip, ", or give the room's T60")
         begin = time.monotonic()
         gain = self.denoiser.config.level / speech_level(clip.audio)
         source = pad(clip.audio * gain, (0, round(self.tail_s * SAMPLE_RATE))).to(self.device)
@@ -125,9 +125,10 @@ class Dereverberator(MvsdConverter):
         return masked(mel, source, seed)
 
 
-def check_picture(converter: Converter, clip: Clip) -> None:
+def check_picture(converter: Converter, clip: Clip, instead: str = "") -> None:
+    """Raises UserError where a picture is needed and not there. instead: what would do as well."""
     if "image" in converter.needs and clip.image is None:
-        raise UserError(f"The {converter.name} needs a picture of the room. Add one, or give the room's T60.")
+        raise UserError(f"The {converter.name} needs a picture of the room. Add one{instead}.")
 
 
 def known(clip: Clip, settings: Settings, encoder: SceneEncoder) -> Condition:
