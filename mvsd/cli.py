@@ -286,6 +286,17 @@ def evaluate(
 
 
 @app.command()
+def report(
+    folders: Annotated[list[Path], typer.Argument(help="Folders written by `evaluate`; their names label the tables.")],
+    out: Annotated[Path, typer.Option(help="Folder for report.md and the figures.")] = Path("report"),
+) -> None:
+    """Put results into the form of the paper's tables and figures, its own numbers in a block apart."""
+    from mvsd.evaluate.paper import report as write
+
+    print(write(folders, out))
+
+
+@app.command()
 def bench(
     out: Annotated[Path, typer.Option(help="Folder for bench.json and bench.md.")],
     length: Annotated[list[float] | None, typer.Option(help="Seconds of a clip; may be given again.")] = None,

@@ -1,0 +1,162 @@
+"""The tables of the MVSD paper (arXiv 2407.10373) in their own form, from the results of runs."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from mvsd.errors import UserError
+from mvsd.evaluate.plan import OURS
+from mvsd.evaluate.published import markdown
+from mvsd.evaluate.results import ASKED
+from mvsd.evaluate.tables import cell
+
+SAME_SIZE = (OURS, "unet", "unet_gan")  # one network, trained alike
+STFT = {"stft": "STFT as is", "stft_level": "STFT level-matched"}
+SHARE = re.compile(r"unpaired\D*(\d+)")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A folder of `evaluate`: its name, what was asked for, and its table.csv."""
+
+    name: str
+    folder: Path
+    asked: dict
+    table: pd.DataFrame
+
+    def pick(self, task: str, system: str, split: str | None = None) -> pd.DataFrame:
+        """Lines of one task, system and split, by metric; the first split where none is named."""
+        part = self.table[(self.table["task"] == task) & (self.table["system"] == system)]
+        wanted = split if split is not None else next(iter(part["split"]), "")
+        return part[part["split"] == wanted].set_index("metric")
+
+
+def read_run(folder: Path) -> Run:
+    """Raises UserError where there are no results."""
+    if not (folder / "table.csv").is_file():
+        raise UserError(
+            f"{folder} holds no table.csv. Make one with: python -m mvsd evaluate --data DIR --out {folder}"
+        )
+    asked = json.loads((folder / ASKED).read_text(encoding="utf-8"))
+    table = pd.read_csv(folder / "table.csv", dtype={"split": str}).fillna({"split": ""})
+    return Run(folder.resolve().name, folder, asked, table)
+
+
+def tables(runs: Sequence[Run]) -> Iterator[tuple[str, str]]:
+    """(title, Markdown) of each table; in place of one that cannot be made, what it needs."""
+    for title, make, needs in TABLES:
+        yield title, make(runs) or f"Not measured: {needs}."
+
+
+def table_1(runs: Sequence[Run]) -> str:
+    """Acoustic matching: systems down, splits of each run across."""
+    return _side_by_side(runs, "match", _columns(runs, "match", {**STFT, "RTE(": "", "MOSE(": ""}))
+
+
+def table_2(runs: Sequence[Run]) -> str:
+    """Dereverberation: quality, words and voices."""
+    return _side_by_side(runs, "dereverb", _columns(runs, "dereverb", {"pesq_wb": "PESQ", "WER(": "", "EER(": ""}))
+
+
+def table_4a(runs: Sequence[Run]) -> str:
+    """Ways of training: runs on the same data with other weights."""
+    return _of_ours(
+        [run for run in _variants(runs, "weights") if not SHARE.search(run.name)], lambda run: run.name, "run"
+    )
+
+
+def table_4b(runs: Sequence[Run]) -> str:
+    """The same network with diffusion, without, and without but with a critic."""
+    rows = []
+    for run in runs:
+        there = [name for name in SAME_SIZE if len(run.pick("match", name)) or len(run.pick("dereverb", name))]
+        rows += [(run, name, name) for name in there if len(there) > 1]
+    return _both_tasks(rows, "system")
+
+
+def table_4c(runs: Sequence[Run]) -> str:
+    """Numbers of steps: runs on the same data and weights."""
+    found = _variants(runs, "steps")
+    return _of_ours(found, lambda run: str(run.asked["steps"] or "usual"), "steps", {"rtf": "real-time factor"})
+
+
+def table_4d(runs: Sequence[Run]) -> str:
+    """Shares of unpaired recordings in training: runs named so."""
+    shares = {int(found[1]): run for run in runs if (found := SHARE.search(run.name))}
+    ordered = [shares[share] for share in sorted(shares)]
+    return _of_ours(ordered, lambda run: f"{SHARE.search(run.name)[1]} %", "unpaired")
+
+
+TABLES: tuple[tuple[str, Callable[[Sequence[Run]], str], str], ...] = (
+    ("Table 1: visual acoustic matching", table_1, "a run of --task match"),
+    ("Table 2: dereverberation", table_2, "a run of --task dereverb; WER and EER with --metrics all"),
+    ("Table 4a: ways of training", table_4a, "runs on one data set with the --weights of each way"),
+    ("Table 4b: diffusion, same parameters and compute", table_4b, f"a run with two of {', '.join(SAME_SIZE)}"),
+    ("Table 4c: steps", table_4c, "runs on one data set and weights with several --steps"),
+    ("Table 4d: unpaired recordings", table_4d, "runs whose folders are named unpaired-5, unpaired-25 ..."),
+)
+
+
+def _variants(runs: Sequence[Run], what: str) -> list[Run]:
+    """Runs that differ in one thing asked for and agree in data and the other."""
+    other = {"weights": "steps", "steps": "weights"}[what]
+    groups: dict[tuple, dict[object, Run]] = {}
+    for run in runs:
+        groups.setdefault((run.asked["data"], run.asked[other]), {})[run.asked[what]] = run
+    return [run for group in groups.values() if len(group) > 1 for run in group.values()]
+
+
+def _columns(runs: Sequence[Run], task: str, wanted: dict[str, str]) -> dict[str, str]:
+    """Metric to title; one that ends in a bracket stands for every judge of it."""
+    there = dict.fromkeys(name for run in runs for name in run.table.loc[run.table["task"] == task, "metric"])
+    found = {}
+    for start, title in wanted.items():
+        names = [name for name in there if name == start or (start.endswith("(") and name.startswith(start))]
+        found |= {name: title or name for name in names if not name.endswith("closed")}
+    return found
+
+
+def _side_by_side(runs: Sequence[Run], task: str, columns: dict[str, str]) -> str:
+    """Systems down; for each run and split the columns across."""
+    parts = [(run, run.table[run.table["task"] == task]) for run in runs]
+    places = [(run, split) for run, part in parts for split in dict.fromkeys(part["split"])]
+    systems = dict.fromkeys(name for _, part in parts for name in part["system"])
+    if not systems:
+        return ""
+    head = ("system", *(f"{run.name} {split}: {title}" for run, split in places for title in columns.values()))
+    body = []
+    for name in sorted(systems, key=lambda name: name != "input"):
+        found = [run.pick(task, name, split) for run, split in places]
+        body.append((name, *(_cell(lines, metric) for lines in found for metric in columns)))
+    return markdown((head, *body))
+
+
+def _of_ours(runs: Sequence[Run], label: Callable[[Run], str], head: str, more: dict[str, str] | None = None) -> str:
+    return _both_tasks([(run, OURS, label(run)) for run in runs], head, more)
+
+
+def _both_tasks(rows: Sequence[tuple[Run, str, str]], head: str, more: dict[str, str] | None = None) -> str:
+    """A row each (run, system, label): STFT and RTE of matching, PESQ and WER of dereverberation."""
+    runs = list({id(run): run for run, _, _ in rows}.values())
+    columns = {
+        "match": _columns(runs, "match", {**STFT, "RTE(": "", **(more or {})}),
+        "dereverb": _columns(runs, "dereverb", {"pesq_wb": "PESQ", "WER(": "", **(more or {})}),
+    }
+    wanted = [(task, metric, title) for task, names in columns.items() for metric, title in names.items()]
+    if not rows or not wanted:
+        return ""
+    head_row = (head, *(f"{task}: {title}" for task, _, title in wanted))
+    body = [
+        (label, *(_cell(run.pick(task, system), metric) for task, metric, _ in wanted)) for run, system, label in rows
+    ]
+    return markdown((head_row, *body))
+
+
+def _cell(lines: pd.DataFrame, metric: str) -> str:
+    return cell(lines.loc[metric]) if metric in lines.index else ""

@@ -1,0 +1,89 @@
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+from tiny import speechlike
+
+from mvsd.errors import UserError
+from mvsd.evaluate.paper import report
+from mvsd.evaluate.paper_tables import read_run, tables
+from mvsd.evaluate.published import published
+from mvsd.evaluate.results import ASKED, wav_path
+
+VALUES = {
+    ("match", "input", "stft_level"): 1.5,
+    ("match", "mvsd", "stft_level"): 0.5,
+    ("match", "unet", "stft_level"): 0.7,
+    ("match", "mvsd", "RTE(slopes)"): 0.08,
+    ("match", "mvsd", "rtf"): 0.1,
+    ("dereverb", "mvsd", "pesq_wb"): 1.7,
+    ("dereverb", "mvsd", "WER(pocketsphinx)"): 0.3,
+    ("dereverb", "mvsd", "WER(pocketsphinx) closed"): 0.9,
+}
+
+
+def run_of(folder, steps=None, weights="a", add=0.0, split="all"):
+    folder.mkdir()
+    lines = [[split, *key, value + add, value + add - 0.1, value + add + 0.1, 9] for key, value in VALUES.items()]
+    columns = ["split", "task", "system", "metric", "mean", "low", "high", "clips"]
+    pd.DataFrame(lines, columns=columns).to_csv(folder / "table.csv", index=False)
+    (folder / ASKED).write_text(json.dumps({"data": "set", "weights": weights, "steps": steps}))
+    return folder
+
+
+def by_title(*folders) -> dict[str, str]:
+    return {title.split(":")[0]: text for title, text in tables([read_run(folder) for folder in folders])}
+
+
+def test_one_run_fills_tables_1_2_and_4b_and_the_others_say_what_they_need(tmp_path):
+    found = by_title(run_of(tmp_path / "first"))
+    assert "| system | first all: STFT level-matched | first all: RTE(slopes) |" in found["Table 1"]
+    assert found["Table 1"].splitlines()[2].startswith("| input | 1.5 (1.4 to 1.6) |")
+    assert "| mvsd | 1.7 (1.6 to 1.8) | 0.3 (0.2 to 0.4) |" in found["Table 2"]
+    assert "closed" not in found["Table 2"]
+    assert [line.split("|")[1].strip() for line in found["Table 4b"].splitlines()[2:]] == ["mvsd", "unet"]
+    for name in ("Table 4a", "Table 4c", "Table 4d"):
+        assert found[name].startswith("Not measured")
+
+
+def test_runs_that_differ_in_steps_weights_or_unpaired_share_are_told_apart(tmp_path):
+    runs = [run_of(tmp_path / "mutual"), run_of(tmp_path / "apart", weights="b"), run_of(tmp_path / "many", steps=25)]
+    runs += [run_of(tmp_path / f"unpaired-{share}", weights=f"u{share}", add=share / 100) for share in (25, 5)]
+    found = by_title(*runs)
+    rows = {name: [line.split("|")[1].strip() for line in found[name].splitlines()[2:]] for name in found}
+    assert rows["Table 4a"] == ["mutual", "apart"]
+    assert rows["Table 4c"] == ["usual", "25"]
+    assert rows["Table 4d"] == ["5 %", "25 %"]
+    assert "match: real-time factor" in found["Table 4c"]
+
+
+def test_the_published_numbers_stand_apart(tmp_path):
+    text = report([run_of(tmp_path / "first")], tmp_path / "out")
+    ours, theirs = text.split("## Published numbers")
+    assert (tmp_path / "out" / "report.md").read_text(encoding="utf-8") == text
+    assert ".051" in theirs
+    assert ".051" not in ours
+    assert published() in text
+
+
+@pytest.mark.whole
+def test_kept_sounds_become_figures_of_all_systems(tmp_path):
+    folder = run_of(tmp_path / "first")
+    for system in ("input", "mvsd", "target"):
+        path = wav_path(folder, "match", system, "a/b")
+        path.parent.mkdir(parents=True)
+        soundfile.write(path, speechlike(1.0).astype(np.float32), 16_000)
+    text = report([folder], tmp_path / "out")
+    assert (tmp_path / "out" / "figure-4.png").stat().st_size > 5000
+    assert "figure-4.png" in text
+    assert "figure-5.png" not in text
+
+
+def test_folders_without_results_or_of_one_name_are_refused(tmp_path):
+    with pytest.raises(UserError, match="holds no table"):
+        report([tmp_path], tmp_path / "out")
+    (tmp_path / "x").mkdir()
+    with pytest.raises(UserError, match="one name"):
+        report([run_of(tmp_path / "first"), run_of(tmp_path / "x" / "first")], tmp_path / "out")
