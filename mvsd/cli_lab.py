@@ -46,3 +46,24 @@ def resound(
     from mvsd.resound import resound
 
     print(f"{out}: PESQ-wb {resound(speech, out, vocoder, weights or WEIGHTS):.2f} against {speech.name}")
+
+
+@lab_app.command()
+def steps(
+    data: Annotated[Path, typer.Option(help="Folder written by `rooms --speech`.")],
+    out: Annotated[Path, typer.Option(help="Folder for steps.csv and steps.md; what is there goes on.")],
+    count: Annotated[
+        list[int] | None, typer.Option("--steps", min=1, max=250, help="May be given again; the usual ladder if not.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, help="Clips.")] = 8,
+    seeds: Annotated[int, typer.Option(min=1, help="Conversions of each clip; ten tell the spread of T60.")] = 1,
+    sampler: Annotated[str, typer.Option(help="dpm++, ddim or ddpm.")] = "dpm++",
+    weights: Annotated[str | None, typer.Option(help="Folder or Hub id; the shipped ones if not given.")] = None,
+) -> None:
+    """What fewer network evaluations cost: error, detail, quality, T60 and time by number of steps."""
+    from mvsd.cli import Bar
+    from mvsd.converters import WEIGHTS
+    from mvsd.few_steps import STEPS, Plan, few_steps
+
+    plan = Plan(tuple(count or STEPS), limit, seeds, sampler)
+    print(few_steps(data, out, weights or WEIGHTS, plan, Bar("conversion")))
