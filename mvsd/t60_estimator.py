@@ -82,15 +82,15 @@ class T60Estimator(Pretrained, nn.Module):
     def estimate(self, audio: Tensor) -> float:
         """T60 in s of the room a recording was made in. audio: (samples,) at 16 kHz, of any length.
 
-        Windows that overlap by half, those with little speech left out; the mean of their logs.
+        Windows that overlap by half, those with little speech left out; the mean of their logs. They are counted from
+        the end: silence before speech is usual, but a sound cut off by silence would pass for a short decay.
         """
         if not float(audio.abs().max()) > 0:
             raise UserError("A silent recording tells no T60. Choose one with speech in it.")
         size = self.config.samples
         level = speech_level(audio)
-        padded = F.pad(audio * (LEVEL / level), (0, max(0, size - len(audio))))
-        padded = F.pad(padded, (0, -(len(padded) - size) % (size // 2)))
-        windows = padded.unfold(0, size, size // 2)
+        silence = max(0, size - len(audio)) or -(len(audio) - size) % (size // 2)
+        windows = F.pad(audio * (LEVEL / level), (silence, 0)).unfold(0, size, size // 2)
         powers = windows.square().mean(1)
         heard = windows[powers > 0.1 * powers.max()]
         logs = torch.cat([self(part) for part in heard.to(self.exit.weight.device).split(16)])

@@ -2,7 +2,6 @@ import pandas as pd
 import pytest
 import soundfile
 import torch
-from conftest import talk
 from tiny import response, write_rooms, write_weights
 
 from mvsd.errors import UserError
@@ -11,17 +10,18 @@ from mvsd.few_steps import KEYS, MEASURES, Plan, few_steps, summary
 
 @pytest.fixture(scope="module")
 def rooms(tmp_path_factory):
-    """Two rooms with dry and reverberant speech in step."""
+    """Two rooms with dry and reverberant sound in step."""
+    torch.manual_seed(0)
     folder = write_rooms(tmp_path_factory.mktemp("steps") / "rooms", 2)
     for kind in ("clean", "reverb"):
         (folder / kind).mkdir()
     for room in range(2):
         rir = torch.from_numpy(response(0.3 + 0.2 * room, room))
-        dry = torch.nn.functional.pad(torch.from_numpy(talk()), (0, len(rir)))
+        dry = torch.nn.functional.pad(0.1 * torch.randn(20_000), (0, len(rir)))  # loud to its end
         wet = torch.nn.functional.conv1d(
             torch.nn.functional.pad(dry, (len(rir) - 1, 0))[None, None], rir.flip(0)[None, None]
         )
-        for kind, sound in (("clean", dry), ("reverb", wet[0, 0] / 4)):
+        for kind, sound in (("clean", dry), ("reverb", wet[0, 0] / 8)):
             soundfile.write(folder / kind / f"r{room:05d}_v0.wav", sound.numpy(), 16_000)
     return folder
 

@@ -40,6 +40,16 @@ def test_recordings_of_any_length_have_a_t60(seconds):
     assert math.isfinite(ESTIMATOR.estimate(SPEECH[: int(seconds * 16_000)]))
 
 
+def test_windows_end_where_the_recording_ends():
+    """Were the last one filled up with silence, the cut would pass for a room that is dead."""
+    heard = []
+    listening = lively(T60Estimator(SMALL))
+    listening.forward = lambda audio: heard.append(audio) or torch.zeros(len(audio))
+    loud = torch.randn(60_000, generator=torch.Generator().manual_seed(0))
+    listening.estimate(loud)
+    torch.testing.assert_close(heard[0][-1], loud[-SMALL.samples :] * heard[0][-1, -1] / loud[-1])
+
+
 def test_silence_after_the_speech_is_left_out():
     silence = torch.zeros(20 * 16_000)
     speech = SPEECH[: SMALL.samples]
