@@ -118,16 +118,20 @@ class SceneEncoder(Pretrained, nn.Module):
         """What the probe reads in embeddings (B, 256), as Condition.numbers has it, (B, 3)."""
         return self.probe(embedding)[:, :3]
 
+    def look(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """As forward, but the embedding is the mean over each picture, four parts of it and the mirror images of all.
+
+        Each is a picture of the same room, and on unseen rooms the mean reads better than the whole alone.
+        """
+        looks = torch.stack([images, *_corners(images)], 1)
+        embedding, tokens = self(torch.cat([looks, looks.flip(-1)], 1).flatten(0, 1))
+        count = 2 * looks.shape[1]
+        return embedding.unflatten(0, (-1, count)).mean(1), tokens[::count]
+
     @torch.no_grad()
     def see(self, image: Image.Image) -> tuple[Tensor, Tensor]:
-        """Embedding (1, 256) and tokens (1, 49, 256) of one picture.
-
-        The embedding is the mean over the picture, four parts of it and the mirror images of all: each is a picture of
-        the same room, and on unseen rooms the mean reads better than the whole alone.
-        """
-        straight = torch.stack([self.prepare(part) for part in (image, *_corners(image))])
-        embedding, tokens = self(torch.cat([straight, straight.flip(-1)]).to(self.mean.device))
-        return embedding.mean(0, keepdim=True), tokens[:1]
+        """Embedding (1, 256) and tokens (1, 49, 256) of one picture."""
+        return self.look(self.prepare(image)[None].to(self.mean.device))
 
     @torch.no_grad()
     def read(self, embedding: Tensor) -> Reading:
@@ -138,8 +142,10 @@ class SceneEncoder(Pretrained, nn.Module):
         return Reading(math.exp(log_t60), math.exp(volume), 10 * drr, math.exp(distance), known)
 
 
-def _corners(image: Image.Image) -> list[Image.Image]:
-    """Four overlapping parts, PART of the width and height each; a picture of a few pixels is its own part."""
-    wide, high = (max(1, round(PART * side)) for side in image.size)
-    places = product((0, image.width - wide), (0, image.height - high))
-    return [image.crop((left, top, left + wide, top + high)) for left, top in places]
+def _corners(images: Tensor) -> list[Tensor]:
+    """Four overlapping parts of (B, 3, S, S), PART of each side, at the size of the whole."""
+    side = images.shape[-1]
+    part = round(PART * side)
+    corners = product((slice(part), slice(side - part, side)), repeat=2)
+    size = (side, side)
+    return [F.interpolate(images[..., rows, columns], size, mode="bilinear") for rows, columns in corners]

@@ -14,9 +14,10 @@ from torch.nn.functional import adaptive_avg_pool2d, normalize
 from mvsd.data.pack import Pack, read_pack, write_pack
 from mvsd.data.places import DRY, LIVE, T60_RANGES_S, fold_of, in_order
 from mvsd.errors import UserError
-from mvsd.training.scene import FILE, SceneTask, contrast, made_of
+from mvsd.training.scene import FILE, SceneTask, contrast, looked_at, made_of
 from mvsd.training.scene_photos import PhotoLesson, out_of_order
 from mvsd.training.scene_pictures import Draw, augment, hide_a_part, layouts, mixed, reframed
+from mvsd.training.scene_probe import fitted, interval, share_covered
 from mvsd.vision import SceneConfig, SceneEncoder
 
 PLACES = {
@@ -151,16 +152,40 @@ def test_a_table_of_photographs_without_places_is_told(tmp_path):
         )
 
 
-def test_the_encoder_leaves_with_the_interval_of_the_rooms_it_never_saw(pack, tmp_path: Path):
+def test_the_probe_is_the_ridge_regression_that_predicts_rooms_left_out():
+    generator = torch.Generator().manual_seed(0)
+    x, true = torch.randn(60, 5, generator=generator), torch.randn(2, 5, generator=generator)
+    y = x @ true.T + 3.0 + 0.01 * torch.randn(60, 2, generator=generator)
+    weight, bias = fitted(x, y)
+    torch.testing.assert_close(weight, true, atol=0.02, rtol=0)
+    torch.testing.assert_close(bias, torch.full((2,), 3.0), atol=0.02, rtol=0)
+
+
+def test_the_probe_holds_back_where_there_are_more_numbers_than_rooms():
+    generator = torch.Generator().manual_seed(0)
+    x, noise = torch.randn(20, 100, generator=generator), torch.randn(20, 1, generator=generator)
+    new = torch.randn(200, 100, generator=generator)
+    weight, bias = fitted(x, noise)
+    exact = torch.linalg.lstsq(x, noise).solution
+    assert (new @ weight.T + bias).std() < (new @ exact).std()
+
+
+def test_four_in_five_lie_within_the_interval():
+    missed = torch.randn(2000, generator=torch.Generator().manual_seed(0))
+    assert interval(missed) == pytest.approx((-1.28, 1.28), abs=0.1)
+    assert share_covered(missed) == pytest.approx(0.8, abs=0.03)
+
+
+def test_the_encoder_leaves_with_a_fitted_probe_and_the_interval_of_rooms_it_never_saw(pack, tmp_path: Path):
     held = [replace(view, held_out=number % 2 == 0) for number, view in enumerate(pack.views)]
     task = SceneTask(SceneConfig(image_size=64), replace(pack, views=held), 8)
     batch = task.draw(torch.Generator().manual_seed(0))
     assert all(value.isfinite() for value in task.losses(task.model, batch, torch.Generator(), 0).values())
-    model = task.model.eval()
-    with torch.no_grad():
-        assert 0 <= task.validate(model)["t60_covered"] <= 1
-        read = task._read(model, torch.device("cpu"))[:, 1]
-    task.export(model, tmp_path, {})
-    low, high = SceneEncoder.from_pretrained(tmp_path / FILE).config.t60_spread
-    missed = task.check_truth[:, 1] - read
-    assert ((missed >= low) & (missed <= high)).float().mean() == pytest.approx(0.8, abs=0.21)
+    task.export(task.model.eval(), tmp_path, {})
+    encoder = SceneEncoder.from_pretrained(tmp_path / FILE)
+    read = encoder.probe(looked_at(encoder, task.images)).detach()
+    assert (read - task.truth).square().mean() < (task.truth - task.truth.mean(0)).square().mean()
+    low, high = encoder.config.t60_spread
+    missed = (task.check_truth - encoder.probe(looked_at(encoder, task.check_images)).detach())[:, 1]
+    assert ((missed >= low - 0.01) & (missed <= high + 0.01)).float().mean() == pytest.approx(0.8, abs=0.21)
+    assert 0 <= float(encoder.notes["t60_covered"]) <= 1
