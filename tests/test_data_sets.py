@@ -234,3 +234,13 @@ def test_the_command_says_what_it_found_and_ends_in_2_where_there_is_nothing(pla
     said = capsys.readouterr()
     assert "Plain folder: 4 clips, 4 usable" in said.out
     assert "no data set we know" in said.err.strip().splitlines()[-1]
+
+
+def test_a_table_may_tell_split_and_words(plain):
+    table = plain / "rooms.csv"
+    head, *rows = table.read_text().splitlines()
+    told = [f"{row},{split},{words}" for row, split, words in zip(rows, ["train", "", "test", "test"], ["go on"] * 4)]
+    table.write_text("\n".join([f"{head},split,transcript", *told]))
+    clips = plain_folder.list_clips(plain).clips
+    assert [(clip.split, clip.is_training) for clip in clips[:3]] == [("train", True), ("all", False), ("test", False)]
+    assert {clip.transcript for clip in clips} == {"go on"}

@@ -155,6 +155,7 @@ def test_failed_rows_end_in_exit_code_3(tmp_path, data, weights, monkeypatch, ca
         (Plan(tasks=("sing",)), "no task sing"),
         (Plan(metrics="some"), "no metrics some"),
         (Plan(split="test"), "no clip of split test"),
+        (Plan(systems=("avitar",)), "Train it"),
     ],
 )
 def test_what_cannot_be_begun_is_said(tmp_path, data, weights, plan, said):

@@ -13,7 +13,7 @@ from mvsd.errors import UserError
 
 
 class PassedOver(UserError):
-    """A clip that the set's own rules leave out: nothing is wrong with it."""
+    """What a set's own rules leave out, or does not tell: nothing is wrong with the clip."""
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,10 @@ def is_here(folder: Path) -> bool:
 
 
 def list_clips(folder: Path) -> Listing:
-    """One clip a stem; a stem must be in every folder that is there. The split is "all": the layout holds none out."""
+    """One clip a stem; a stem must be in every folder that is there.
+
+    Columns room, speaker, split and transcript of rooms.csv are taken over; without a split a clip is in "all".
+    """
     parts = {part: _files(folder / part, suffixes) for part, suffixes in SUFFIXES.items() if (folder / part).is_dir()}
     columns = _columns(folder / "rooms.csv")
     clips, skipped = [], {}
@@ -36,7 +39,13 @@ def list_clips(folder: Path) -> Listing:
             continue
         row = columns.get(stem, {})
         files = {part: files[stem] for part, files in parts.items()}
-        clips.append(ClipFiles(stem, "all", files, row.get("room", stem), row.get("speaker", "")))
+        split = row.get("split") or "all"
+        who = {
+            "room": row.get("room", stem),
+            "speaker": row.get("speaker", ""),
+            "transcript": row.get("transcript", ""),
+        }
+        clips.append(ClipFiles(stem, split, files, row.get("room", stem), **who, is_training=split == "train"))
     return Listing(TITLE, clips, skipped, [f"{part}/" for part in SUFFIXES if part not in parts])
 
 

@@ -16,8 +16,7 @@ from mvsd.audio import MEL, frames_of, log_mel, speech_level
 from mvsd.clip import Clip
 from mvsd.conversion import Conversion, Progress, Settings
 from mvsd.converters import MvsdConverter
-from mvsd.data.clips import ClipFiles
-from mvsd.errors import UserError
+from mvsd.data.clips import ClipFiles, PassedOver
 from mvsd.evaluate.truth import Truth
 from mvsd.vocoder import griffin_lim, masked, vocode
 
@@ -45,9 +44,9 @@ def copy_synthesis(converter: MvsdConverter, source: Tensor, target: Tensor, see
 
 
 def through_truth(truth: Truth, task: str) -> Tensor:
-    """The source through the true response, or its regularised inverse. Raises UserError where that is unknown."""
+    """The source through the true response, or its regularised inverse. Raises PassedOver where that is unknown."""
     if truth.rir is None:
-        raise UserError("the response of the room is not known")
+        raise PassedOver("the response of the room is not known")
     source, rir = truth.source.numpy(), truth.rir
     if task == "match":
         wet = fftconvolve(source, rir)[DIRECT_SAMPLE : DIRECT_SAMPLE + len(source)]
@@ -60,9 +59,9 @@ def through_truth(truth: Truth, task: str) -> Tensor:
 
 
 def told_truth(settings: Settings, truth: Truth) -> Settings:
-    """The true T60 and DRR in numbers. Raises UserError where they are not known."""
+    """The true T60 and DRR in numbers. Raises PassedOver where they are not known."""
     if truth.t60_s is None or truth.drr_db is None:
-        raise UserError("T60 and DRR of the room are not known")
+        raise PassedOver("T60 and DRR of the room are not known")
     return replace(settings, t60_s=truth.t60_s, drr_db=truth.drr_db)
 
 

@@ -12,7 +12,8 @@ from mvsd.evaluate.published import published
 
 FIGURES = {"match": "figure-4.png", "dereverb": "figure-5.png"}
 INTRO = """In the form of Ma et al. 2024 (arXiv 2407.10373), measured on our data. In brackets 95 % intervals over rooms
-and speakers. Judges are named: their numbers compare with no other judge's."""
+and speakers. Judges are named: their numbers compare with no other judge's. Controls are measured on the first clip of
+each room."""
 
 
 def report(folders: Sequence[str | Path], out: str | Path) -> str:

@@ -67,6 +67,8 @@ def names_for(plan: Plan, task: str, installed: Sequence[str]) -> list[str]:
     controls = asked or (list(CONTROLS) if plan.controls else [])
     if not asked and OURS not in systems:
         controls = [name for name in controls if name not in OF_OURS]
+    if not asked and OURS not in installed:
+        controls = [name for name in controls if name != "vocoder"]
     return [*systems, *controls, *(INVERSES if plan.inverses and not asked else ())]
 
 

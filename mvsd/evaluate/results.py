@@ -18,7 +18,7 @@ HEAD = (
     *("clip", "system", "task", "status", "reason", "checkpoint_sha256", "steps", "sampler", "seed"),
     *("seconds", "rtf"),
 )
-OK, FAILED, SKIPPED = "ok", "failed", "skipped"  # skipped: the set itself leaves the clip out
+OK, FAILED, SKIPPED = "ok", "failed", "skipped"  # skipped: nothing is wrong, and nothing to be measured
 Row = dict[str, Any]
 Key = tuple[str, str, str, int]
 

@@ -26,7 +26,7 @@ from mvsd.evaluate.results import FAILED, Results, Row
 from mvsd.evaluate.tables import write_tables
 from mvsd.evaluate.truth import has_dry, listed, read, truth_of
 from mvsd.evaluate.work import Place
-from mvsd.systems import SYSTEMS, installed
+from mvsd.systems import SYSTEMS, installed, load
 
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 KILLED = "the process that ran it was killed; perhaps it needed more memory than there is"
@@ -57,7 +57,7 @@ def evaluate(
     clips, broken = listed(data, plan.split, plan.limit)
     tasks = _tasks(plan, has_dry(clips))
     named = judges.chosen(plan.judges) if _checked(plan) == "all" else None
-    names = {task: names_for(plan, task, installed(task, weights)) for task in tasks}
+    names = {task: _names(plan, task, weights) for task in tasks}
     _make(out)
     ears = work.ears_in(str(weights))
     results.remember(out, _asked(data, plan, str(weights)) | {"judges": named, "ears": list(ears)})
@@ -79,6 +79,16 @@ def _checked(plan: Plan) -> str:
     if plan.repeats < 1:
         raise UserError(f"{plan.repeats} repeats were asked for; choose 1 or more.")
     return plan.metrics
+
+
+def _names(plan: Plan, task: str, weights: str | Path) -> list[str]:
+    """Raises UserError where a named system lacks its weights or its package, before anything is measured."""
+    able = installed(task, weights)
+    names = names_for(plan, task, able)
+    for name in names:
+        if name in SYSTEMS and name not in able:
+            load(name, task, weights)
+    return names
 
 
 def _make(out: Path) -> None:

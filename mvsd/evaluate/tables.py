@@ -29,8 +29,10 @@ target at a peak of 1 and the result at its power; `log` forms of ln(magnitude +
 of a system's own mel, `sound_db` of its sound. Judges are named in brackets: their numbers compare with no other
 judge's. `closed` is (in - out) / (in - ceiling). `input` is what was given, `target` what was wanted, `vocoder` the
 target's mel made audible by our inverse, `oracle` the true response (dereverb: its regularised inverse); `shuffled`,
-`no_picture` and `oracle_numbers` are mvsd with another room's picture, none, and the true T60 and DRR. In brackets
-95 % intervals, bootstrap over rooms, and speakers where known."""
+`no_picture` and `oracle_numbers` are mvsd with another room's picture, none, and the true T60 and DRR. All controls but
+`input` and `target` are measured on the first clip of each room. C50 and DRR are those of the response that leads from
+dry speech to the result; see the row `vocoder` for how far that can be trusted. In brackets 95 % intervals, bootstrap
+over rooms, and speakers where known."""
 
 
 def write_tables(out: Path) -> str:
@@ -165,5 +167,5 @@ def _failures(rows: pd.DataFrame) -> str:
     failed, skipped = (rows[rows["status"] == status] for status in (FAILED, SKIPPED))
     lines = [f"{len(failed)} rows failed; see results.csv."] if len(failed) else []
     if len(skipped):
-        lines.append(f"{skipped['clip'].nunique()} clips were passed over by the set's own rules.")
+        lines.append(f"{len(skipped)} rows were passed over, as their set leaves them out or does not tell enough.")
     return "\n\n".join(lines)

@@ -121,7 +121,7 @@ def _made(job: Job, truth: Truth, place: Place) -> tuple[Made, float | None]:
 
 def _shuffled(job: Job, converter: Converter, clip: Clip, truth: Truth, place: Place) -> tuple[Made, float | None]:
     if job.shown is None:
-        raise UserError("there is no other room whose picture could be shown")
+        raise PassedOver("there is no other room whose picture could be shown")
     other = read(place.data, job.shown)
     made = controls.run(converter.stream(replace(clip, image=other.image), job.settings))
     if truth.t60_s is None or other.clean is None:
