@@ -1,7 +1,11 @@
 """MVSD Studio: run `python app.py` and open the address it prints."""
 
+from __future__ import annotations
+
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mvsd import __version__
 from mvsd.conversion import Converter
@@ -10,15 +14,26 @@ from mvsd.study.judgement import Asker
 from mvsd.study.shelf import Shelf, open_shelf
 from mvsd.ui.server import serve
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
 HERE = Path(__file__).parent
 EXAMPLES, STUDIES = HERE / "assets" / "examples", HERE / "studies"
 SAMPLERS = ("dpm++", "ddim", "ddpm")
+T60_FILE = "t60.safetensors"
 
 
 def load_converter(task: str) -> Converter:
     from mvsd.converters import WEIGHTS, Dereverberator, Reverberator  # here: torch comes after the page
 
     return {"match": Reverberator, "dereverb": Dereverberator}[task].from_pretrained(WEIGHTS)
+
+
+def load_judge() -> Callable[[Tensor], float]:
+    from mvsd.converters import WEIGHTS
+    from mvsd.t60_estimator import T60Estimator
+
+    return T60Estimator.from_pretrained(WEIGHTS / T60_FILE).estimate
 
 
 def load_studies() -> Shelf:
@@ -29,4 +44,5 @@ def load_studies() -> Shelf:
 
 
 if __name__ == "__main__":
-    serve(Studio(load_converter, EXAMPLES, SAMPLERS), load_studies())
+    has_judge = (HERE / "assets" / "weights" / T60_FILE).is_file()
+    serve(Studio(load_converter, EXAMPLES, SAMPLERS, load_judge if has_judge else None), load_studies())

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from torch import Tensor
 
 from mvsd.acoustics import free_decay_db, free_decay_t60
 from mvsd.audio import speech_level
@@ -76,17 +78,19 @@ def _read(read: Reading) -> str:
     return f"{read.t60_s:.2f} s{known}"
 
 
-def rows(conversion: Conversion, *, dry_is_after: bool) -> list[Row]:
-    """The table beside a result."""
+def rows(conversion: Conversion, *, dry_is_after: bool, hear_t60: Callable[[Tensor], float] | None = None) -> list[Row]:
+    """The table beside a result. hear_t60: a judge that tells T60 in s by ear, of (samples,)."""
     rate, settings = conversion.sample_rate, conversion.settings
     pair, end = recorded(conversion), last_word(conversion, dry_is_after=dry_is_after)
     levels = [speech_level(audio[: conversion.speech_end], rate) for audio in (conversion.source, conversion.audio)]
     t60s = [_text(free_decay_t60(audio, end, rate), "{:.2f} s") for audio in pair]
     later = [_text(level_later_db(x, end, level, rate), "{:.0f} dB") for x, level in zip(pair, levels, strict=True)]
     lengths = [f"{samples / rate:.2f} s" for samples in (conversion.speech_end, len(conversion.audio))]
-    read = conversion.read
+    read, sounds = conversion.read, (conversion.source[: conversion.speech_end], conversion.audio)
+    heard = [f"{hear_t60(sound):.2f} s" if sound.any() else NOTHING for sound in sounds] if hear_t60 else None
     return [
         Row("Reverberation time T60", *t60s),
+        *([Row("T60 as heard in the speech", *heard)] if heard else []),
         *([Row("T60 as read in the photo", None, _read(read))] if read else []),
         *([Row("Volume as read in the photo", None, f"{read.volume_m3:.0f} m³")] if read else []),
         Row("Level 0.2 s after the last word, re speech", *later),

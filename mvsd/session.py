@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ from mvsd.gpu import ON_ZERO_GPU, on_gpu
 
 if TYPE_CHECKING:
     import numpy as np
+    from torch import Tensor
 
     from mvsd.clip import Clip
     from mvsd.report import Row
@@ -60,19 +62,22 @@ class Outcome:
 
 
 class Studio:
-    """The facade of the page. load_converter: task -> Converter, called once a task, when first needed."""
+    """The facade of the page. load_converter: task -> Converter, called once a task, when first needed. load_judge:
+    to what hears T60, likewise."""
 
     def __init__(
         self,
         load_converter: Callable[[str], Converter],
         examples: Path,
         samplers: tuple[str, ...] = (Settings.sampler,),
+        load_judge: Callable[[], Callable[[Tensor], float]] | None = None,
     ):
         self.samplers = samplers
         self.examples_folder = examples
         self.examples = read_examples(examples)
         self._load_converter = load_converter
         self._converters: dict[str, Converter] = {}
+        self._hear_t60 = cache(load_judge) if load_judge else None
         self._loading = threading.Lock()
         # A forked ZeroGPU worker would inherit a lock that nobody there can release.
         self._busy = None if ON_ZERO_GPU else threading.Lock()
@@ -192,7 +197,7 @@ class Studio:
         pictures = figures.spectrograms(conversion.source_mel.float().cpu().numpy(), mel.shape[1], TITLES[task])
         dry_is_after = task == DEREVERB
         decay = figures.decay_curves(report.curves(conversion, dry_is_after=dry_is_after), conversion.sample_rate)
-        rows = report.rows(conversion, dry_is_after=dry_is_after)
+        rows = report.rows(conversion, dry_is_after=dry_is_after, hear_t60=self._hear_t60 and self._hear_t60())
         return Outcome(before, after, pictures.with_after(mel), decay, rows, conversion.settings)
 
     def _new_folder(self) -> Path:

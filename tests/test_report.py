@@ -62,3 +62,10 @@ def test_what_was_read_in_the_photo_is_told(matched: Conversion):
     told = {row.name: row.after for row in rows(seen, dry_is_after=False)}
     assert told[name] == "0.62 s (80 %: 0.40 to 1.10 s)"
     assert told["Volume as read in the photo"] == "80 m³"
+
+
+def test_what_a_judge_hears_is_told_of_both_sounds(matched: Conversion):
+    told = rows(matched, dry_is_after=False, hear_t60=lambda sound: len(sound) / SAMPLE_RATE)
+    row = next(row for row in told if row.name == "T60 as heard in the speech")
+    assert (row.before, row.after) == ("1.60 s", "2.60 s")
+    assert row.name not in {row.name for row in rows(matched, dry_is_after=False)}

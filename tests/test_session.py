@@ -193,3 +193,13 @@ def test_time_left_is_told():
 
     event = type("Progress", (), {"done": 2, "total": 6})
     assert _forming(event, 5.0, None) == Forming("Step 2 of 6, about 10 s left", 2 / 6, None)
+
+
+def test_the_judge_of_t60_is_loaded_once_and_when_it_is_needed(converter: EchoConverter, tmp_path: Path, form: Form):
+    loaded = []
+    judged = Studio(lambda task: converter, tmp_path, SAMPLERS, lambda: loaded.append(1) or (lambda sound: 0.42))
+    assert loaded == []
+    for _ in range(2):
+        *_, outcome = judged.convert(MATCH, form)
+    assert loaded == [1]
+    assert "0.42 s" in {row.after for row in outcome.rows}
