@@ -39,13 +39,9 @@ def list_clips(folder: Path) -> Listing:
             continue
         row = columns.get(stem, {})
         files = {part: files[stem] for part, files in parts.items()}
-        split = row.get("split") or "all"
-        who = {
-            "room": row.get("room", stem),
-            "speaker": row.get("speaker", ""),
-            "transcript": row.get("transcript", ""),
-        }
-        clips.append(ClipFiles(stem, split, files, row.get("room", stem), **who, is_training=split == "train"))
+        split, room = row.get("split") or "all", row.get("room") or stem
+        speaker, words = row.get("speaker", ""), row.get("transcript", "")
+        clips.append(ClipFiles(stem, split, files, room, speaker, words, is_training=split == "train"))
     return Listing(TITLE, clips, skipped, [f"{part}/" for part in SUFFIXES if part not in parts])
 
 
