@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,10 +39,13 @@ def load_judge() -> Callable[[Tensor], float]:
 
 
 def load_studies() -> Shelf:
-    kept = os.getenv("MVSD_RESULTS")
-    return open_shelf(
-        STUDIES, Asker(__version__), Path(kept).resolve() if kept else None, forgets=bool(os.getenv("SPACE_ID"))
-    )
+    asker, kept, forgets = Asker(__version__), os.getenv("MVSD_RESULTS"), bool(os.getenv("SPACE_ID"))
+    if not os.getenv("MVSD_RESULTS_REPO"):
+        return open_shelf(STUDIES, asker, Path(kept).resolve() if kept else None, forgets=forgets)
+    from mvsd.results_sync import sync_from_environment  # here: it brings the hub client
+
+    folder = Path(kept or Path(tempfile.gettempdir()) / "mvsd-results").resolve()  # what the dataset has is fetched
+    return open_shelf(STUDIES, asker, folder, forgets=forgets, begin_sync=partial(sync_from_environment, folder))
 
 
 if __name__ == "__main__":

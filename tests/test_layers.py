@@ -29,7 +29,7 @@ LAYERS = (  # a file imports from its own layer and those before it
         "report",
     },
     {"converters", "places", "systems", "session", "showcase"},
-    {"training", "evaluate", "few_steps", "resound", "bench", "study", "stimuli"},
+    {"training", "evaluate", "few_steps", "resound", "bench", "study", "stimuli", "results_sync"},
     {"ui", "cli", "cli_lab", "cli_label", "cli_statistics", "cli_study"},
     {"__main__", "app"},
 )
@@ -41,7 +41,7 @@ HOMES = {
     "gradio": {"ui", "app"},
     "accelerate": {"training"},
     "typer": {"cli", "cli_lab", "cli_label", "cli_statistics", "cli_study"},
-    "huggingface_hub": {"checkpoint"},
+    "huggingface_hub": {"checkpoint", "results_sync"},
 }
 
 SPACE_COLOURS = {"red", "yellow", "green", "blue", "indigo", "purple", "pink", "gray"}

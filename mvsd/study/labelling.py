@@ -48,12 +48,14 @@ class Rater:
 class LiveLabels:
     """Every method may be called from any thread."""
 
-    def __init__(self, opened: OpenProject, results: Path, clock: Clock = UTC_CLOCK):
+    def __init__(
+        self, opened: OpenProject, results: Path, clock: Clock = UTC_CLOCK, lock: threading.Lock | None = None
+    ):
         self.opened, self.project, self.results = opened, opened.project, results
         self.torn = {name: journal.set_aside(results, name) for name in (RATER_TABLE, LABEL_TABLE)}
         self._clock, self._lock = clock, threading.RLock()
-        self._labels = Journal(results, LABEL_TABLE, LABEL_COLUMNS)
-        self._events = Journal(results, RATER_TABLE, SESSION_COLUMNS)
+        self._labels = Journal(results, LABEL_TABLE, LABEL_COLUMNS, lock)
+        self._events = Journal(results, RATER_TABLE, SESSION_COLUMNS, lock)
         self._rows: dict[tuple[str, str], Row] = {}  # (rater, item) -> last revision
         self._raters: dict[str, Rater] = {}  # by digest of their token
         self._media: dict[str, tuple[str, str, Clip]] = {}  # token -> (rater, what, clip)

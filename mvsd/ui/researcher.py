@@ -102,7 +102,7 @@ def add_researcher_routes(app: FastAPI, shelf: Shelf, stored: str) -> None:
         return answer
 
     def studies(request: Request) -> Response:
-        return _page("<h1>Studies</h1>" + "".join(map(_study, shelf.running.values())) + _closed(shelf))
+        return _page("<h1>Studies</h1>" + _kept(shelf) + "".join(map(_study, shelf.running.values())) + _closed(shelf))
 
     def table(request: Request) -> Response:
         live = shelf.running.get(request.path_params["study"])
@@ -163,6 +163,10 @@ def _study(live: LiveStudy) -> str:
     ]
     title = escape(words(live.study.title, ""))
     return f"<h2>{title} <small>{live.frozen.id}, {live.frozen.sha256[:12]}</small></h2>" + "".join(lines)
+
+
+def _kept(shelf: Shelf) -> str:
+    return f"<p>{escape(told)}</p>" if (told := shelf.kept()) else ""
 
 
 def _closed(shelf: Shelf) -> str:

@@ -65,6 +65,7 @@ def launch(studio: Studio, port: int | None = None, shelf: Shelf = Shelf()) -> g
         blocked_paths=[
             *(str(live.frozen.folder) for live in shelf.running.values()),
             *(str(live.opened.folder) for live in shelf.labels.values()),
+            *(str(live.results) for live in (*shelf.running.values(), *shelf.labels.values())),
         ],
         favicon_path=str(HERE / "favicon.svg"),
         pwa=False,
