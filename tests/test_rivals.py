@@ -8,6 +8,7 @@ from tiny import UNET, lively, response, write_rooms, write_speech, write_weight
 
 from mvsd.audio import log_mel, stft
 from mvsd.data.pack import read_pack, write_pack
+from mvsd.denoiser import Denoiser
 from mvsd.diffusion import SAMPLERS, trailing_steps
 from mvsd.metrics.spectral import mel_error_db
 from mvsd.systems import installed
@@ -58,6 +59,14 @@ def test_every_sampler_gets_the_one_answer_of_a_network_without_diffusion(name):
 
     *_, sample = SAMPLERS[name](denoise, x, trailing_steps(250, 1), regressor.process, lambda: x)
     torch.testing.assert_close(sample, answer)
+
+
+def test_a_network_without_diffusion_begins_with_the_answer_of_ours_at_the_last_step():
+    ours = lively(Denoiser(UNET))
+    seen, condition, nothing = torch.full((1, 1, 128, 32), -6.0), Condition.unknown(1), torch.zeros(1, 128, 32)
+    answer = ours(nothing, seen, torch.tensor([UNET.steps]), condition)
+    assert answer.std() > 0.01
+    torch.testing.assert_close(Regressor.of(ours).eval().change(seen, condition), answer, rtol=1e-3, atol=1e-4)
 
 
 @pytest.mark.parametrize("critic", [MapCritic(1, 4), SoundCritic(4)])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -22,6 +23,17 @@ from mvsd.unet import Condition
 class Regressor(Denoiser):
     """A Denoiser that is given no noisy estimate and always stands at the last step."""
 
+    @classmethod
+    def of(cls, denoiser: Denoiser) -> Self:
+        """With a converter's weights. At the last step its velocity is the target less its sign, all but exactly."""
+        assert denoiser.config.target == "velocity"
+        begun = cls(denoiser.config)
+        begun.load_state_dict(denoiser.state_dict())
+        for part in (begun.unet.exit.conv, begun.unet.pass_on):
+            for parameter in part.parameters():
+                parameter.data.neg_()
+        return begun
+
     def change(self, seen: Tensor, condition: Condition) -> Tensor:
         """The encoded target (B, 128, frames) as estimated from what `see` gave."""
         nothing, last = torch.zeros_like(seen[:, 0]), torch.full((len(seen),), self.config.steps, device=seen.device)
@@ -34,16 +46,15 @@ class Regressor(Denoiser):
     def window_loss(
         self, target: Tensor, source: Tensor, condition: Condition, generator: torch.Generator
     ) -> dict[str, Tensor]:
-        """The converters' two distances of the estimate, squared and absolute."""
+        """Mean absolute error, in which results are told."""
         seen = self.see(source, condition)[..., -target.shape[-1] :]
-        return self.distances(self.change(seen, condition), self.encode(target, seen))
+        return {"absolute": self.distance(self.change(seen, condition), self.encode(target, seen))}
 
-    def distances(self, change: Tensor, wanted: Tensor) -> dict[str, Tensor]:
-        """Past frames count half."""
+    def distance(self, change: Tensor, wanted: Tensor) -> Tensor:
+        """Mean absolute difference; past frames count half."""
         weight = torch.ones(wanted.shape[-1], device=wanted.device)
         weight[: self.config.past_frames] = 0.5
-        error = change - wanted
-        return {"squared": (error.square() * weight).mean(), "absolute": (error.abs() * weight).mean()}
+        return ((change - wanted).abs() * weight).mean()
 
 
 class AtOnce(MvsdConverter):

@@ -238,9 +238,12 @@ def _task(stage: str, order: Order, data: Pack) -> Task:
     if stage == "mutual":
         return together.MutualTask(_apart(order), data, batch, features, natural=_natural(order))
     if stage in RIVAL_STAGES:
-        unet = replace(_converter_config(stage.partition("-")[2], recipe), widths=recipe.match_widths)
+        task = stage.partition("-")[2]
+        unet = replace(_converter_config(task, recipe), widths=recipe.match_widths)
+        ours = given / FILES[task] if given and (given / FILES[task]).is_file() else None
+        begin = {"init": init, "ours": ours, "seed": seed, "fit_steps": recipe.fit_steps}
         batches = (batch, order.share(recipe.sound_batch))
-        return rival_task(stage, Given(SIZES[order.name], unet, data, batches, features, init, seed, recipe.fit_steps))
+        return rival_task(stage, Given(SIZES[order.name], unet, data, batches, features, **begin))
     config = _converter_config(stage, recipe)
     return ConverterTask(config, data, batch, features, init=init, seed=seed, fit_steps=recipe.fit_steps)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 
 from mvsd.data.pack import Pack
-from mvsd.denoiser import DenoiserConfig
+from mvsd.denoiser import Denoiser, DenoiserConfig
 from mvsd.systems import av_unet, avitar, image2reverb
 from mvsd.training.converters import SceneFeatures
 from mvsd.training.loop import Task
@@ -53,7 +53,7 @@ SIZES = {
 @dataclass(frozen=True)
 class Given:
     """What a stage begins from. unet: our converter's network, at the reverberator's size. batches: of mels, of sounds.
-    init: weights, if any."""
+    init: weights, if any. ours: our converter for the task, if there is one."""
 
     sizes: Sizes
     unet: DenoiserConfig
@@ -61,6 +61,7 @@ class Given:
     batches: tuple[int, int]
     features: SceneFeatures | None
     init: Path | None
+    ours: Path | None
     seed: int
     fit_steps: int
 
@@ -71,7 +72,8 @@ def rival_task(stage: str, given: Given) -> Task:
     name, _, task = stage.partition("-")
     if name in ("unet", "unet_gan"):
         kind = {"unet": UnetTask, "unet_gan": UnetGanTask}[name]
-        begun = {"init": given.init, "seed": given.seed, "fit_steps": given.fit_steps}
+        ours = Denoiser.from_pretrained(given.ours) if given.ours else None
+        begun = {"init": given.init, "seed": given.seed, "fit_steps": given.fit_steps, "ours": ours}
         return kind(given.unet, given.pack, given.batches[0], given.features, **begun)
     kind, network, config = {
         "av_unet": (AvUnetTask, av_unet.AvUnet, replace(given.sizes.av_unet, task=task)),

@@ -8,16 +8,22 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 
-from mvsd.denoiser import DenoiserConfig
+from mvsd.denoiser import Denoiser, DenoiserConfig
 from mvsd.systems.unet import Regressor
 from mvsd.training.converters import ConverterTask
 from mvsd.training.critics import Judged, MapCritic, adversarial, weighed
 
 
 class UnetTask(ConverterTask):
-    """Ours without diffusion, on what ours is trained on."""
+    """Ours without diffusion, on what ours is trained on. It begins from ours where that is told and of its size: what
+    the two know of rooms is then the same, and a few minutes go far."""
 
     name, network = "unet", Regressor
+
+    def __init__(self, config: DenoiserConfig, *others: Any, ours: Denoiser | None = None, **options: Any):
+        super().__init__(config, *others, **options)
+        if ours and ours.config == self.config and not options.get("init"):
+            self.model.load_state_dict(Regressor.of(ours).state_dict())
 
     def export(self, model: Regressor, folder: Path, notes: dict[str, str]) -> None:
         model.save(folder / f"{self.name}-{self.config.task}.safetensors", notes)
@@ -41,7 +47,7 @@ class UnetGanTask(UnetTask):
             torch.cat([part[:, None], (seen - network.config.mel_mean) / network.config.mel_std], 1)
             for part in (change, wanted)
         )
-        return network.distances(change, wanted) | weighed(adversarial(model.critic, made, real))
+        return {"absolute": network.distance(change, wanted)} | weighed(adversarial(model.critic, made, real))
 
     def validate(self, model: Judged) -> dict[str, float]:
         return super().validate(model.network)
