@@ -9,16 +9,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
-import httpx
 from huggingface_hub import CommitInfo, CommitScheduler, HfApi
-from huggingface_hub.errors import HfHubHTTPError
+from huggingface_hub.errors import HTTPError  # of whatever its transport is
 
 from mvsd.errors import UserError
 
 EVERY_MIN = 5.0
 TEST = "sync-test.txt"
 KEPT = ["*-*Z-*.csv", "*.torn", TEST]  # journals; tables made from them are not copied
-REFUSED = (HfHubHTTPError, httpx.HTTPError, OSError, ValueError)
+REFUSED = (HTTPError, OSError, ValueError)
 
 
 class HubSync(CommitScheduler):
