@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,11 +11,13 @@ import pytest
 import soundfile
 from fastapi import FastAPI
 from listeners import ASKER, LENGTH_S, METHODS, RATE, Clock, heard_all, make_study
+from starlette.requests import Request
 from starlette.testclient import TestClient
 
 from mvsd.study.live import LiveStudy
 from mvsd.study.results import judgements
 from mvsd.study.shelf import Shelf, open_shelf
+from mvsd.ui.answers import body
 from mvsd.ui.study_routes import add_study_routes
 
 ADDRESS = "/study/rooms"
@@ -131,6 +134,13 @@ def test_forged_tokens_open_nothing(client: TestClient, token: str):
 )
 def test_no_body_breaks_it(client: TestClient, body: bytes, status: int):
     assert client.post(f"{ADDRESS}/begin", content=body).status_code == status
+
+
+def test_a_connection_that_drops_is_no_answer():
+    async def receive() -> dict[str, str]:
+        return {"type": "http.disconnect"}
+
+    assert asyncio.run(body(Request({"type": "http", "method": "POST", "headers": []}, receive))) is None
 
 
 @pytest.mark.parametrize("trial", [None, 7, "x", {"a": 1}])

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
 from mvsd.errors import UserError
@@ -34,12 +34,15 @@ def failure(message: str, kind: str, status: int) -> Response:
 
 
 async def body(request: Request) -> dict[str, Any] | None:
-    """The JSON object that was sent; None if it is too long or none."""
+    """The JSON object that was sent; None if it is too long or none, or if whoever sent it is gone."""
     data = b""
-    async for part in request.stream():
-        data += part
-        if len(data) > LARGEST_BODY:
-            return None
+    try:
+        async for part in request.stream():
+            data += part
+            if len(data) > LARGEST_BODY:
+                return None
+    except ClientDisconnect:
+        return None
     try:
         sent = json.loads(data or b"{}")
         whole = json.dumps(sent, ensure_ascii=False).encode("utf-8", "replace")  # half a surrogate pair is no text
