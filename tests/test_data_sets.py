@@ -244,3 +244,9 @@ def test_a_table_may_tell_split_and_words(plain):
     clips = plain_folder.list_clips(plain).clips
     assert [(clip.split, clip.is_training) for clip in clips[:3]] == [("train", True), ("all", False), ("test", False)]
     assert {clip.transcript for clip in clips} == {"go on"}
+
+
+def test_words_are_found_by_utterance(libri, tmp_path_factory):
+    assert librispeech.transcripts(libri)["1221-7-0002"] == "WORDS OF 2"
+    with pytest.raises(UserError, match="no transcripts"):
+        librispeech.transcripts(tmp_path_factory.mktemp("none"))

@@ -19,7 +19,7 @@ from mvsd.data.clips import ClipFiles
 from mvsd.errors import UserError
 from mvsd.evaluate import work
 from mvsd.evaluate.controls import Made, deranged, through_truth
-from mvsd.evaluate.frames import means, read_results
+from mvsd.evaluate.frames import _pooled, means, read_results
 from mvsd.evaluate.measure import QUICK, Bench
 from mvsd.evaluate.plan import CONTROLS, Job, Plan, jobs_of, names_for
 from mvsd.evaluate.results import HEAD, RESULTS, append_voice, read_voices, wav_path
@@ -311,6 +311,12 @@ def test_means_are_of_clips_whatever_the_number_of_seeds(tmp_path):
     table = means(read_results(results(tmp_path, lines))).set_index("metric")
     assert table.loc["pesq_wb", "mean"] == 1.5
     assert (table.loc["pesq_wb", "low"], table.loc["pesq_wb", "high"], table.loc["pesq_wb", "clips"]) == (1, 2, 2)
+
+
+def test_the_word_error_rate_of_a_set_is_all_errors_over_all_words():
+    values = pd.DataFrame({"words": [10.0, 30.0], "WER(x)": [0.5, 0.1], "pesq_wb": [1.0, 2.0]})
+    assert _pooled(values)["WER(x)"].mean() == pytest.approx((5 + 3) / 40)
+    assert _pooled(values)["pesq_wb"].mean() == 1.5
 
 
 def test_our_table_is_of_means_over_means(tmp_path):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from mvsd.audio import load
 from mvsd.data.clips import ClipContents, ClipFiles, Listing
+from mvsd.errors import UserError
 
 TITLE = "LibriSpeech"
 SUBSETS = (
@@ -59,6 +60,14 @@ def _list_subset(archive: Path, subset: str) -> tuple[list[ClipFiles], dict[str,
         name = f"{speaker}-{chapter}-{utterance:04d}"
         clips.append(ClipFiles(name, subset, {"clean": archive / path}, speaker=str(speaker), transcript=transcript))
     return clips, skipped
+
+
+def transcripts(folder: Path) -> dict[str, str]:
+    """Words of each utterance (SPEAKER-CHAPTER-UTTERANCE) from the *.trans.txt below a folder. UserError for none."""
+    lines = [line for path in sorted(folder.rglob("*.trans.txt")) for line in path.read_text("utf-8").splitlines()]
+    if not lines:
+        raise UserError(f"{folder} holds no transcripts (*.trans.txt). Give a folder of LibriSpeech.")
+    return dict(line.split(" ", 1) for line in lines if " " in line)
 
 
 def read_clip(clip: ClipFiles) -> ClipContents:

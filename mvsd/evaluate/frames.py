@@ -42,13 +42,21 @@ def means(rows: pd.DataFrame) -> pd.DataFrame:
     names = metric_columns(good)
     for (split, task, system), part in good.groupby(["split", "task", "system"], sort=False):
         about = part.groupby("clip")[["room", "speaker"]].first()
-        values = part.groupby("clip")[names].mean()
+        values = _pooled(part.groupby("clip")[names].mean())
         for name in names:
             kept = values[name].dropna()
             if len(kept):
                 low, high = interval(kept, about)
                 lines.append([split, task, system, name, kept.mean(), low, high, len(kept), part["seed"].nunique()])
     return pd.DataFrame(lines, columns=["split", "task", "system", "metric", "mean", "low", "high", "clips", "seeds"])
+
+
+def _pooled(values: pd.DataFrame) -> pd.DataFrame:
+    """Word error rates by clip so weighted that their mean is all errors over all words."""
+    if "words" not in values:
+        return values
+    weights = values["words"] / values["words"].mean()
+    return values.assign(**{name: values[name] * weights for name in values if name.startswith("WER(")})
 
 
 def interval(values: pd.Series, about: pd.DataFrame) -> tuple[float, float]:

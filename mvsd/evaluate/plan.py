@@ -23,6 +23,7 @@ WITHOUT_SEED = {*EVERYWHERE, "oracle", "wpe"}  # the same at every repeat
 class Plan:
     """systems: named ones and controls; none: all that are installed. metrics: quick or all. repeats: seeds each.
 
+    transcripts: folder of LibriSpeech, for clips that are whole utterances of it and are named so.
     split: of the data set; none: its test splits, or all where it has none. wavs: so many clips' sounds are kept.
     """
 
@@ -30,6 +31,7 @@ class Plan:
     systems: tuple[str, ...] = ()
     settings: Settings = field(default_factory=Settings)
     metrics: str = "quick"
+    transcripts: str | None = None
     judges: str = ""  # as "MOSE=MOSNet,WER=whisper"
     repeats: int = 1
     limit: int | None = None

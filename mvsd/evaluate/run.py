@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from mvsd import judges
 from mvsd.conversion import OnStep
 from mvsd.converters import WEIGHTS
 from mvsd.data.clips import ClipFiles
+from mvsd.data.librispeech import transcripts
 from mvsd.errors import UserError
 from mvsd.evaluate import results, work
 from mvsd.evaluate.controls import deranged
@@ -55,6 +56,7 @@ def evaluate(
     """
     data, out = Path(data), Path(out)
     clips, broken = listed(data, plan.split, plan.limit)
+    clips = _with_words(clips, plan.transcripts)
     tasks = _tasks(plan, has_dry(clips))
     named = judges.chosen(plan.judges) if _checked(plan) == "all" else None
     names = {task: _names(plan, task, weights) for task in tasks}
@@ -71,6 +73,14 @@ def evaluate(
     _work([job for job in jobs if job.key not in kept.done], place, kept, plan.workers, _from(on_step, len(jobs)))
     kept.sort([job.key for job in jobs])
     return Outcome(write_tables(out), sum(row["status"] == FAILED for row in kept.rows))
+
+
+def _with_words(clips: list[ClipFiles], folder: str | None) -> list[ClipFiles]:
+    """Each with what was said in the utterance it is named after."""
+    if folder is None:
+        return clips
+    words = transcripts(Path(folder))
+    return [replace(clip, transcript=words.get(clip.name.split("/")[-1], clip.transcript)) for clip in clips]
 
 
 def _checked(plan: Plan) -> str:
