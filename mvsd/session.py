@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     import numpy as np
     from torch import Tensor
 
+    from mvsd.account import Row
     from mvsd.clip import Clip
-    from mvsd.report import Row
 
 log = logging.getLogger(__name__)
 
@@ -86,8 +86,6 @@ class Studio:
 
     def warm(self) -> None:
         """Import and load what the first visitor would otherwise wait for."""
-        import mvsd.figures
-        import mvsd.report  # noqa: F401
 
         for task in (MATCH, DEREVERB):
             with suppress(UserError):
@@ -187,7 +185,7 @@ class Studio:
                 self._busy.release()
 
     def _outcome(self, task: str, conversion: Conversion) -> Outcome:
-        from mvsd import audio, figures, report
+        from mvsd import account, audio, figures
 
         folder = self._new_folder()
         before, after = folder / "speech-as-recorded.wav", folder / f"{task}-seed{conversion.settings.seed}.wav"
@@ -196,8 +194,8 @@ class Studio:
         mel = conversion.mel.float().cpu().numpy()
         pictures = figures.spectrograms(conversion.source_mel.float().cpu().numpy(), mel.shape[1], TITLES[task])
         dry_is_after = task == DEREVERB
-        decay = figures.decay_curves(report.curves(conversion, dry_is_after=dry_is_after), conversion.sample_rate)
-        rows = report.rows(conversion, dry_is_after=dry_is_after, hear_t60=self._hear_t60 and self._hear_t60())
+        decay = figures.decay_curves(account.curves(conversion, dry_is_after=dry_is_after), conversion.sample_rate)
+        rows = account.rows(conversion, dry_is_after=dry_is_after, hear_t60=self._hear_t60 and self._hear_t60())
         return Outcome(before, after, pictures.with_after(mel), decay, rows, conversion.settings)
 
     def _new_folder(self) -> Path:

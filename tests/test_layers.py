@@ -26,7 +26,7 @@ LAYERS = (  # a file imports from its own layer and those before it
         "metrics",
         "judges",
         "figures",
-        "report",
+        "account",
     },
     {"converters", "places", "systems", "session", "showcase"},
     {"training", "evaluate", "few_steps", "resound", "bench", "study", "stimuli", "results_sync"},
@@ -34,7 +34,7 @@ LAYERS = (  # a file imports from its own layer and those before it
     {"__main__", "app"},
 )
 MODELS = {"vision", "unet", "denoiser", "vocoder", "plain_vocoder", "bigvgan", "t60_estimator"}
-BESIDE = {"data", "metrics", "judges", "figures", "report"}  # the models' layer, but strangers to them
+BESIDE = {"data", "metrics", "judges", "figures", "account"}  # the models' layer, but strangers to them
 ALL = set().union(*LAYERS)
 NEVER = dict.fromkeys(BESIDE, MODELS) | dict.fromkeys(MODELS, BESIDE) | {"study": ALL - {"errors", "study"}}
 HOMES = {

@@ -18,9 +18,9 @@ from conftest import EchoConverter, talk
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 
+from mvsd.account import Row
 from mvsd.audio import LIMITS, SAMPLE_RATE
 from mvsd.errors import UserError
-from mvsd.report import Row
 from mvsd.session import Studio
 from mvsd.ui.inputs import LENGTH
 from mvsd.ui.page import build

@@ -13,7 +13,7 @@ from mvsd.ui.inputs import Wording, heading
 from mvsd.ui.theme import WAVEFORM
 
 if TYPE_CHECKING:
-    from mvsd.report import Row
+    from mvsd.account import Row
 
 Update = dict[gr.components.Component, Any]
 
@@ -88,7 +88,7 @@ class Results:
 
 def table(rows: list[Row]) -> str:
     """The numbers as an HTML table: what changed, then how it was made."""
-    from mvsd.report import NOTHING  # here: it brings torch
+    from mvsd.account import NOTHING  # here: it brings torch
 
     changed = [row for row in rows if row.before is not None]
     made = [row for row in rows if row.before is None]

@@ -9,11 +9,11 @@ import pytest
 import torch
 from conftest import ECHO_S, EchoConverter, talk
 
+from mvsd.account import curves, last_word_end, rows
 from mvsd.acoustics import free_decay_db
 from mvsd.audio import SAMPLE_RATE
 from mvsd.clip import Clip
 from mvsd.conversion import Conversion, Reading, Settings
-from mvsd.report import curves, last_word_end, rows
 
 
 @pytest.fixture
