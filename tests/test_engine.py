@@ -1,6 +1,7 @@
 """What training survives and shares: kills, full disks, broken packs, several processes."""
 
 import json
+import os
 import resource
 import signal
 import subprocess
@@ -26,8 +27,8 @@ from mvsd.training.run_folder import pack_sha256
 SMALL = replace(UNET, past_frames=16, window_frames=32)
 LOOP = LoopConfig(lr=2e-3, warmup_steps=2, bf16=False, save_every_s=0.0)
 ALONE = [sys.executable, "-m"]
-LAUNCH = ["accelerate.commands.launch", "--cpu", "--num_machines", "1", "--mixed_precision", "no"]
-TWO = [*ALONE, *LAUNCH, "--num_processes", "2", "-m"]
+TWO = [*ALONE, "torch.distributed.run", "--standalone", "--nproc_per_node", "2", "-m"]
+ON_CPU = os.environ | {"CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"}
 KILLED = """
 import sys; sys.path.insert(0, "tests")
 from pathlib import Path
@@ -39,7 +40,7 @@ train(run(read_pack(sys.argv[1]), Path(sys.argv[2])), steps=100)
 @pytest.fixture(scope="module")
 def pack_folder(tmp_path_factory):
     root = tmp_path_factory.mktemp("engine")
-    write_pack([write_rooms(root / "rooms", 12)], write_speech(root / "speech", 12), root / "pack")
+    write_pack([write_rooms(root / "rooms", 24)], write_speech(root / "speech", 12), root / "pack")
     return root / "pack"
 
 
@@ -126,6 +127,23 @@ def test_a_truncated_shard_is_named(pack_folder, tmp_path):
         read_pack(shard.parent)
 
 
+def test_a_damaged_index_or_checkpoint_is_named(pack_folder, tmp_path):
+    train(run(read_pack(pack_folder), tmp_path / "run"), steps=1)
+    for name in ("pack.json", "run/state.pt"):
+        whole = pack_folder / name if name == "pack.json" else tmp_path / name
+        (tmp_path / name).write_bytes(whole.read_bytes()[:500])
+    with pytest.raises(UserError, match=r"pack.json is damaged"):
+        read_pack(tmp_path)
+    with pytest.raises(UserError, match=r"state.pt is damaged"):
+        run(read_pack(pack_folder), tmp_path / "run")
+
+
+def test_metrics_that_do_not_fit_on_the_disk_are_told(pack_folder, tmp_path):
+    noted = run(read_pack(pack_folder), tmp_path)
+    with files_of_at_most(4), pytest.raises(UserError, match=r"metrics.jsonl could not be written .* Free some space"):
+        noted.note({"diffusion": 1.0})
+
+
 @pytest.mark.whole
 def test_the_run_folder_holds_what_repeats_the_run(pack_folder, tmp_path):
     run_recipe("tiny:match", pack_folder, tmp_path, Wishes(steps=1, seed=4))
@@ -149,11 +167,12 @@ def test_a_stage_killed_before_its_weights_were_gathered_is_gathered(pack_folder
 def test_two_processes_learn_what_one_learns(pack_folder, tmp_path):
     for launch, name in ((ALONE, "one"), (TWO, "two")):
         order = ["mvsd", "train", "tiny:match", "--data", str(pack_folder), "--out", str(tmp_path / name)]
-        subprocess.run([*launch, *order, "--steps", "100", "--parts", "2"], check=True, capture_output=True)
+        subprocess.run([*launch, *order, "--steps", "50", "--parts", "2"], check=True, capture_output=True, env=ON_CPU)
     told = [json.loads((tmp_path / name / "match" / "run.json").read_text()) for name in ("one", "two")]
     assert [head["processes"] for head in told] == [1, 2]
     one, two = (curve(tmp_path / name / "match") for name in ("one", "two"))
     assert [row.keys() for row in one] == [row.keys() for row in two]
+    assert len(one) == 2
     for here, there in zip(one, two):
         assert here == pytest.approx(there, rel=1e-4, abs=1e-4)
 
@@ -161,7 +180,7 @@ def test_two_processes_learn_what_one_learns(pack_folder, tmp_path):
 @pytest.mark.whole
 def test_every_stage_runs_in_two_processes(pack_folder, tmp_path):
     order = ["mvsd", "train", "tiny", "--data", str(pack_folder), "--out", str(tmp_path), "--steps", "2"]
-    subprocess.run([*TWO, *order], check=True, capture_output=True)
+    subprocess.run([*TWO, *order], check=True, capture_output=True, env=ON_CPU)
     assert len(list((tmp_path / "weights").iterdir())) == 4
 
 

@@ -1,10 +1,12 @@
 """Recordings without a dry side: packed, drawn, and learned from without switching the pairs off."""
 
+import json
 from dataclasses import replace
 
 import pytest
 import soundfile
 import torch
+from safetensors.torch import load_file
 from tiny import response, speechlike, write_rooms, write_speech, write_weights
 
 from mvsd.audio import speech_level
@@ -13,6 +15,8 @@ from mvsd.data.pairs import MARGIN
 from mvsd.data.unpaired import RecordingMaker, write_unpaired
 from mvsd.errors import UserError
 from mvsd.training.natural import Entering, Natural
+from mvsd.training.recipes import Wishes, run_recipe
+from mvsd.training.run_folder import pack_sha256
 from mvsd.training.together import MutualTask
 
 FRAMES = 192
@@ -121,3 +125,18 @@ def test_validation_tells_of_controls_distance_and_what_is_left_of_the_room(task
     assert row.keys() == told | {"natural_moved_db", "natural_recorded_t60_s", "natural_pseudo_dry_t60_s"}
     assert row["natural_moved_db"] > 0.1
     assert row["natural_recorded_t60_s"] != row["natural_pseudo_dry_t60_s"]
+
+
+@pytest.mark.whole
+def test_each_pack_is_seen_by_itself(folders, tmp_path):
+    """What the encoder saw of the pairs must not pass for what it sees of the recordings."""
+    weights = write_weights(tmp_path / "weights")
+    wishes = Wishes(steps=1, init=weights, unpaired=folders / "recordings", unpaired_share=1.0)
+    run_recipe("tiny:mutual", folders / "pack", tmp_path / "run", wishes)
+    kept = (tmp_path / "run" / f"{name}.safetensors" for name in ("features", "unpaired_features"))
+    pairs, recordings = (load_file(file)["begin"].tolist() for file in kept)
+    assert len(recordings) == 16
+    assert recordings != pairs
+    told = json.loads((tmp_path / "run" / "mutual" / "run.json").read_text())
+    assert told["sizes"]["entering"]["share"] == 1.0
+    assert told["unpaired_sha256"] == pack_sha256(folders / "recordings")

@@ -107,7 +107,10 @@ def read_pack(folder: str | Path) -> Pack:
     path = Path(folder) / "pack.json"
     if not path.is_file():
         raise UserError(f"{folder} holds no pack.json. Make a pack with: python -m mvsd data pack")
-    index = json.loads(path.read_text())
+    try:
+        index = json.loads(path.read_text())
+    except ValueError as error:
+        raise UserError(f"{path} is damaged ({error}). Copy the pack again, or make it anew.") from error
     pools = {}
     for pool, shards in index["shards"].items():
         missing = [name for name in shards if not (path.parent / name).is_file()]

@@ -18,13 +18,13 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import torch
-from accelerate import Accelerator
 from accelerate.utils import broadcast
 from safetensors import SafetensorError
 from torch import Generator, Tensor, nn
 
 from mvsd.errors import UserError
 from mvsd.training.batches import Batches, Sharing, seeded
+from mvsd.training.processes import accelerator
 from mvsd.training.run_folder import RunFolder, circumstances
 
 log = logging.getLogger(__name__)
@@ -117,7 +117,7 @@ class Run:
 
     def __init__(self, folder: Path, task: Task, config: LoopConfig, about: dict[str, Any]):
         self.path, self.folder, self.task, self.config = folder, RunFolder(folder), task, config
-        self.accelerator = Accelerator()
+        self.accelerator = accelerator()
         self.sharing = Sharing(config.parts, self.accelerator.process_index, self.accelerator.num_processes)
         decayed = [p for p in task.model.parameters() if p.ndim > 1]
         plain = [p for p in task.model.parameters() if p.ndim <= 1]

@@ -14,8 +14,6 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-from accelerate import PartialState
-
 from mvsd.data.pack import Pack, read_pack
 from mvsd.denoiser import Denoiser, DenoiserConfig
 from mvsd.errors import UserError
@@ -26,6 +24,7 @@ from mvsd.training.converters import FILES, ConverterTask, SceneFeatures
 from mvsd.training.looks import kept_features
 from mvsd.training.loop import LoopConfig, Run, Task, train
 from mvsd.training.natural import Entering, Natural
+from mvsd.training.processes import accelerator
 from mvsd.training.rivals import RIVALS, SIZES, Given, rival_task
 from mvsd.training.rivals import STAGES as RIVAL_STAGES
 from mvsd.training.run_folder import pack_sha256, write_whole
@@ -167,7 +166,7 @@ def run_recipe(
         if not 0 <= share <= 1:
             raise UserError(f"The unpaired share is {share:g}; choose 0 to 1.")
         recipe = replace(recipe, entering=replace(recipe.entering, share=share))
-    order = Order(base, recipe, Path(pack), Path(out), wishes, wishes.parts or PartialState().num_processes)
+    order = Order(base, recipe, Path(pack), Path(out), wishes, wishes.parts or accelerator().num_processes)
     data, sha256 = read_pack(pack), pack_sha256(order.pack)
     order.weights.mkdir(parents=True, exist_ok=True)
     _gather(order)
@@ -189,7 +188,7 @@ def _plan(only: str, recipe: Recipe) -> list[tuple[str, float]]:
 
 def _gather(order: Order) -> None:
     """Copy what finished stages made to OUT/weights, later stages over earlier ones."""
-    state = PartialState()
+    state = accelerator()
     for stage in filter(order.is_done, WEIGHT_FILES) if state.is_main_process else ():
         for name in WEIGHT_FILES[stage]:
             with open(order.out / stage / name, "rb") as made:
@@ -234,7 +233,7 @@ def _task(stage: str, order: Order, data: Pack) -> Task:
     if stage == "plain":
         config, batch = PlainVocoderConfig(width=recipe.plain_width), order.share(recipe.vocoder_batch)
         return plain.PlainVocoderTask(config, data, batch, recipe.plain_critic, init, seed)
-    batch, features = order.share(recipe.batch), _features(order, data)
+    batch, features = order.share(recipe.batch), _features(order, data, order.pack, "features")
     if stage == "mutual":
         return together.MutualTask(_apart(order), data, batch, features, natural=_natural(order))
     if stage in RIVAL_STAGES:
@@ -266,13 +265,16 @@ def _natural(order: Order) -> Natural | None:
     if not order.wishes.unpaired:
         return None
     pack, frames = read_pack(order.wishes.unpaired), DenoiserConfig.past_frames + DenoiserConfig.window_frames
-    return Natural(pack, frames, order.recipe.entering, _features(order, pack))
+    features = _features(order, pack, order.wishes.unpaired, "unpaired_features")
+    return Natural(pack, frames, order.recipe.entering, features)
 
 
-def _features(order: Order, data: Pack) -> SceneFeatures | None:
-    """Embeddings from the encoder of this run or of --init; None where there is no encoder (numbers alone then)."""
+def _features(order: Order, data: Pack, pack: Path, name: str) -> SceneFeatures | None:
+    """Embeddings from the encoder of this run or of --init, kept under `name`; None where there is no encoder (numbers
+    alone then). data: what the folder `pack` holds."""
     for folder in (order.weights, order.wishes.init):
         if folder and (folder / scene.FILE).is_file():
             encoder = SceneEncoder.from_pretrained(folder / scene.FILE)
-            return kept_features(encoder, data, pack_sha256(order.pack), order.out / "features.safetensors")
+            with accelerator().main_process_first():  # it looks, the others read what it saw
+                return kept_features(encoder, data, pack_sha256(pack), order.out / f"{name}.safetensors")
     return None

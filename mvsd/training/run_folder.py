@@ -12,6 +12,7 @@ from collections.abc import Callable
 from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any, BinaryIO
 
 import torch
@@ -48,7 +49,12 @@ class RunFolder:
 
     def read_state(self, device: torch.device) -> dict[str, Any] | None:
         """What was kept last; None where there is nothing yet."""
-        return torch.load(self.state, weights_only=True, map_location=device) if self.state.is_file() else None
+        if not self.state.is_file():
+            return None
+        try:
+            return torch.load(self.state, weights_only=True, map_location=device)
+        except (OSError, RuntimeError, EOFError, UnpicklingError) as error:
+            raise UserError(f"{self.state} is damaged. Take it away, and the run begins anew.") from error
 
     def keep(self, state: dict[str, Any], head: dict[str, Any]) -> None:
         """The state to go on from, with how much had been noted by then; then what tells of the run."""
@@ -62,8 +68,12 @@ class RunFolder:
             os.truncate(self.metrics, min(noted, self.metrics.stat().st_size))
 
     def note(self, row: dict[str, float]) -> None:
-        with open(self.metrics, "a") as file:
-            file.write(json.dumps({name: round(value, 6) for name, value in row.items()}) + "\n")
+        line = json.dumps({name: round(value, 6) for name, value in row.items()}) + "\n"
+        try:
+            with open(self.metrics, "a") as file:
+                file.write(line)
+        except OSError as error:
+            raise UserError(f"{self.metrics} could not be written ({error}). Free some space, and go on.") from error
 
 
 def circumstances() -> dict[str, Any]:
