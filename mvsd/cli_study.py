@@ -17,11 +17,17 @@ STUDIES = Path("studies")
 
 
 @study_app.command()
-def init(name: Name, studies: Studies = STUDIES) -> None:
+def init(
+    name: Name,
+    studies: Studies = STUDIES,
+    preset: Annotated[
+        str | None, typer.Option(help="A whole design: paper (its user study) or recommended (20 listeners, 30 items).")
+    ] = None,
+) -> None:
     """Begin a study: a study.yaml that explains itself."""
     from mvsd.study.template import write_template
 
-    print(write_template(studies / name))
+    print(write_template(studies / name, preset))
 
 
 @study_app.command("check")

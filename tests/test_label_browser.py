@@ -86,10 +86,10 @@ def test_unsaved_work_outlives_a_reload_and_a_region_is_seen_as_it_is_drawn(
     context = browser.new_context()
     page = context.new_page()
     page.set_default_timeout(60_000)
-    page.goto(f"{address}?tab=label")
-    page.locator("#label input[name=rater]").fill("ben")
+    page.goto(f"{address}label/faults/")  # the page of an invitation
+    page.locator("input[name=rater]").fill("ben")
     page.keyboard.press("Enter")
-    page.locator("#label .play:not(:disabled)").wait_for()
+    page.locator(".play:not(:disabled)").wait_for()
     assert page.locator(".hertz").inner_text().split() == ["0", "2", "4", "6", "8"]
     box = page.locator(".spectrogram").bounding_box()
     page.mouse.move(box["x"] + 0.2 * box["width"], box["y"] + 20)
@@ -104,8 +104,10 @@ def test_unsaved_work_outlives_a_reload_and_a_region_is_seen_as_it_is_drawn(
     page.reload()
     page.get_by_text("Your unsaved work on this clip is back.").wait_for()
     assert page.locator(".regions li").count() == 1
-    assert page.locator("#label textarea").input_value() == "odd"
+    assert page.locator("textarea").input_value() == "odd"
     assert page.locator("input[name=liveness]:checked").input_value() == "dry"
     page.get_by_role("button", name="Another name").click()
-    page.locator("#label input[name=rater]").wait_for()
+    page.locator("input[name=rater]").wait_for()
+    page.goto(f"{address}label/other/")
+    page.get_by_text("This label project is not open.").wait_for()
     context.close()

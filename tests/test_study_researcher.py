@@ -13,8 +13,11 @@ import pytest
 from fastapi import FastAPI
 from listeners import Clock, Listener, make_study, open_live
 from starlette.testclient import TestClient
+from test_study_label import GOOD, make_project
 
 from mvsd.errors import UserError
+from mvsd.study.label_store import open_project
+from mvsd.study.labelling import LiveLabels
 from mvsd.study.live import LiveStudy
 from mvsd.study.password import hashed, matches
 from mvsd.study.quality import by_cell, by_session, progress
@@ -127,6 +130,33 @@ def test_the_analysis_is_to_be_had_once_the_planned_number_is_reached(client: Te
 def prefers_the_truth(live: LiveStudy) -> Callable[[dict], str]:
     """Passes the gold trials."""
     return lambda state: "right" if live.behind(state["trial"]).trial.right == live.study.truth else "left"
+
+
+@pytest.fixture
+def labels(tmp_path: Path) -> LiveLabels:
+    """Two raters, one label each of the same clip."""
+    live = LiveLabels(open_project(make_project(tmp_path / "faults")), tmp_path / "results")
+    for rater in ("ann", "=1+1"):
+        token = live.begin(rater)
+        state = live.state(token)
+        live.save(token, {"item": state["item"], "revision": 1, "values": GOOD, "input": "key"})
+    return live
+
+
+def test_label_projects_show_progress_and_agreement_and_can_be_downloaded(labels: LiveLabels):
+    app = FastAPI(openapi_url=None)
+    add_researcher_routes(app, Shelf(labels={"faults": labels}), hashed(PASSWORD))
+    client = TestClient(app)
+    assert client.get("/researcher/label/faults/export.csv").status_code == 401
+    page = sign_in(client).get(HOME).text
+    assert "<strong>2 of 6 labels</strong>" in page
+    assert 'href="/label/faults/"' in page
+    rows = list(csv.DictReader(io.StringIO(client.get("/researcher/label/faults/export.csv").text, newline="")))
+    assert {row["rater"] for row in rows} == {"ann", "=1+1"}
+    assert "'=1+1" in client.get("/researcher/label/faults/labels.csv").text
+    agreed = csv.DictReader(io.StringIO(client.get("/researcher/label/faults/agreement.csv").text, newline=""))
+    assert {row["field"] for row in agreed} == {"faults", "liveness", "tags", "rating"}
+    assert client.get("/researcher/label/faults/label.yaml").status_code == 404
 
 
 def test_quality_counts_cells_and_sides_but_no_preferences(live: LiveStudy):

@@ -60,6 +60,7 @@ def _session_row(study: Study, session: Session) -> Row:
         "seat": str(session.seat),
         "answers": f"{len(rows)} of {len(session.trials)}",
         "last seen (UTC)": f"{session.seen:%Y-%m-%d %H:%M}",
+        "headphones": session.headphone_score,
         "gold wrong": f"{gold_wrong(study, rows)} of {len(study.trials.gold)}",
         "left": f"{lefts} of {len(tests)}",
         "identical, on one side": f"{one_sided(rows)} of {sum(row['trial_kind'] == IDENTICAL for row in rows)}",

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from mvsd.errors import UserError
+from mvsd.study.presets import PRESETS, design_of
 from mvsd.study.spec import FILE, NAME, study_from
 
 TEMPLATE = """# Files are relative to this folder. `python -m mvsd study check NAME` tells what to mend.
@@ -66,10 +67,19 @@ analysis: {confidence: 0.95, cells: pair}
 """
 
 
-def write_template(folder: Path) -> Path:
-    """study.yaml and a place for sources in a new folder."""
-    study_from(TEMPLATE)
-    return begin_folder(folder, FILE, TEMPLATE, "study")
+def write_template(folder: Path, preset: str | None = None) -> Path:
+    """study.yaml and a place for sources in a new folder. preset: a name in PRESETS, for a whole design."""
+    text = preset_text(preset) if preset else TEMPLATE
+    study_from(text)
+    return begin_folder(folder, FILE, text, "study")
+
+
+def preset_text(name: str) -> str:
+    """The template with the design of a preset."""
+    if name not in PRESETS:
+        raise UserError(f"There is no preset {name}. Choose {' or '.join(PRESETS)}.")
+    about = "".join(f"# {line}\n" for line in PRESETS[name].about)
+    return about + TEMPLATE[: TEMPLATE.index("methods:")] + design_of(PRESETS[name])
 
 
 def begin_folder(folder: Path, name: str, text: str, kind: str) -> Path:

@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
 
 from mvsd.study.labelling import LiveLabels
 from mvsd.study.media import WAV, read_samples, wav
@@ -16,6 +16,7 @@ from mvsd.study.refusals import UnknownError
 from mvsd.study.shelf import Shelf
 from mvsd.study.spectrogram import spectrogram_png
 from mvsd.ui.answers import PRIVATE, body, failure, told
+from mvsd.ui.study_routes import PAGE
 
 
 def add_label_routes(app: FastAPI, shelf: Shelf) -> None:
@@ -39,6 +40,10 @@ def add_label_routes(app: FastAPI, shelf: Shelf) -> None:
     def listed(request: Request) -> Response:
         return JSONResponse([{"id": id} | live.welcome() for id, live in shelf.labels.items()], headers=PRIVATE)
 
+    def page(request: Request) -> Response:
+        text = PAGE.substitute(title="Label recordings", script="labelling.js", start="labelling")
+        return HTMLResponse(text, headers=PRIVATE)
+
     def media(request: Request) -> Response:
         try:
             kind, clip = _live(shelf, request).media(request.path_params["token"])
@@ -51,6 +56,7 @@ def add_label_routes(app: FastAPI, shelf: Shelf) -> None:
         return Response(spectrogram_png(clip.path), media_type="image/png", headers=PRIVATE)
 
     app.add_route("/label/list", listed)
+    app.add_route("/label/{project}/", page)
     app.add_route("/label/{project}/media/{token}", media)
     app.add_route("/label/{project}/{what}", post, methods=["POST"])
 

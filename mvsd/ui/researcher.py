@@ -27,6 +27,7 @@ from mvsd.study.results import download, participants, write_results
 from mvsd.study.shelf import Shelf
 from mvsd.study.spec import words
 from mvsd.study.table_files import dictionary_json
+from mvsd.ui.researcher_labels import label_files, label_section
 
 HOME, COOKIE = "/researcher/studies", "mvsd_researcher"
 SIGNED_IN_S = 12 * 3600
@@ -102,21 +103,29 @@ def add_researcher_routes(app: FastAPI, shelf: Shelf, stored: str) -> None:
         return answer
 
     def studies(request: Request) -> Response:
-        return _page("<h1>Studies</h1>" + _kept(shelf) + "".join(map(_study, shelf.running.values())) + _closed(shelf))
+        parts = [_study(live) for live in shelf.running.values()]
+        parts += [label_section(live, html_table) for live in shelf.labels.values()]
+        return _page("<h1>Studies and labels</h1>" + _kept(shelf) + "".join(parts) + _closed(shelf))
 
     def table(request: Request) -> Response:
         live = shelf.running.get(request.path_params["study"])
-        files = {} if live is None else _files(live)
-        make = files.get(request.path_params["name"])
-        if make is None:
-            return _page("<p>There is nothing here.</p>", 404)
-        name = f"{request.path_params['study']}-{request.path_params['name']}"
-        shown = PRIVATE | {"Content-Disposition": f'attachment; filename="{name}"'}
-        return Response(make(), media_type=KINDS[Path(name).suffix], headers=shown)
+        return _download({} if live is None else _files(live), **request.path_params)
+
+    def labels(request: Request) -> Response:
+        live = shelf.labels.get(request.path_params["study"])
+        return _download({} if live is None else label_files(live), **request.path_params)
 
     app.add_route(HOME, guarded(studies))
     app.add_route("/researcher/login", login, methods=["POST"])
+    app.add_route("/researcher/label/{study}/{name}", guarded(labels))
     app.add_route("/researcher/{study}/{name}", guarded(table))
+
+
+def _download(files: dict[str, Callable[[], str | bytes]], study: str, name: str) -> Response:
+    if name not in files:
+        return _page("<p>There is nothing here.</p>", 404)
+    shown = PRIVATE | {"Content-Disposition": f'attachment; filename="{study}-{name}"'}
+    return Response(files[name](), media_type=KINDS[Path(name).suffix], headers=shown)
 
 
 def _files(live: LiveStudy) -> dict[str, Callable[[], str | bytes]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from string import Template
 from typing import Any
 
 from fastapi import FastAPI
@@ -20,7 +21,7 @@ from mvsd.ui.answers import PRIVATE, body, failure, told
 
 ASSETS = Path(__file__).parent / "study"
 TYPES = {".js": "text/javascript", ".css": "text/css", ".json": "application/json"}
-PAGE = (ASSETS / "page.html").read_text(encoding="utf-8")
+PAGE = Template((ASSETS / "page.html").read_text(encoding="utf-8"))  # of an invitation, to a study or to labelling
 
 
 def add_study_routes(app: FastAPI, shelf: Shelf) -> None:
@@ -58,7 +59,8 @@ def add_study_routes(app: FastAPI, shelf: Shelf) -> None:
         return Response(content, media_type=kind, headers=PRIVATE)
 
     def page(request: Request) -> Response:
-        return HTMLResponse(PAGE, headers=PRIVATE)
+        text = PAGE.substitute(title="Listening study", script="take_part.js", start="takePart")
+        return HTMLResponse(text, headers=PRIVATE)
 
     app.add_route("/study/list", listed)
     app.add_route("/study/assets/{name}", lambda request: _asset(ASSETS, request))

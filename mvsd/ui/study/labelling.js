@@ -6,13 +6,18 @@ import { showClip } from "./label_clip.js";
 import { Screens, button, title } from "./screens.js";
 import { words } from "./words.js";
 
-// base: address that ends in /label/.
+// base: address that ends in /label/. The project is named by the address of the page, else chosen from a list.
 export async function labelling(root, base) {
   const screens = new Screens(root, await words("en"));
   let autoplay = true;
 
   async function choose() {
-    const projects = await ask(`${base}list`);
+    const projects = await ask(`${base}list`), named = location.pathname.match(/\/label\/([^/]+)\/$/)?.[1];
+    if (named) {
+      const project = projects.find(({ id }) => id === named);
+      if (!project) throw new Error("This label project is not open. Check the link, or ask whoever sent it.");
+      return open(project);
+    }
     if (!projects.length) return screens.show(title("Nothing to label"), h("p", {}, "No label project is open here at the moment."));
     if (projects.length === 1) return open(projects[0]);
     screens.show(title("Label recordings"), ...projects.map((project) =>

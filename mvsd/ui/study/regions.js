@@ -22,10 +22,10 @@ export function regionView(src, { length_s, top_hz }, names, ask, onChange, seek
   const head = h("div", { class: "playhead" });
   const image = h("img", { src, alt: "Spectrogram: time from left to right, high notes on top", draggable: "false" });
   const surface = h("div", { class: `spectrogram${names.length ? " drawable" : ""}` }, image, marks, drawn, head);
-  const seconds = ticks(length_s).map((s) => h("span", { style: `left:${percent(s, length_s)}` }, `${s}`));
+  const seconds = ticks(length_s).map((s) => h("span", { style: `left:${percent(s, length_s)}` }, s ? `${s}` : "0 s"));
   const hertz = ticks(top_hz / 1000).map((khz) => h("span", { style: `bottom:${percent(1000 * khz, top_hz)}` }, `${khz}`));
   const scaled = h("div", { class: "scaled" }, h("div", { class: "hertz", "aria-hidden": "true" }, ...hertz), surface,
-    h("div", { class: "unit", "aria-hidden": "true" }, "kHz"), h("div", { class: "seconds", "aria-hidden": "true" }, ...seconds, h("i", {}, "s")));
+    h("div", { class: "unit", "aria-hidden": "true" }, "kHz"), h("div", { class: "seconds", "aria-hidden": "true" }, ...seconds));
   const list = h("ul", { class: "regions" });
   const said = h("p", { class: "now", role: "status" });
   const picks = names.map((text, i) => h("button", { type: "button", class: "choice", "aria-pressed": "false", onclick: () => pick(text) },
