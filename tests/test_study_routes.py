@@ -62,7 +62,7 @@ def answered(state: dict, clock: Clock, client: TestClient) -> dict:
 def test_a_session_runs_over_http_and_nothing_names_a_method(client: TestClient, live: LiveStudy, clock: Clock):
     headers = begin(client)
     seen = [client.get("/study/list"), client.get(f"{ADDRESS}/welcome"), client.get(f"{ADDRESS}/")]
-    seen += [client.get(f"/study/assets/{name}") for name in ("take_part.js", "trial.js", "player.js", "study.css")]
+    seen += [client.get(f"/study/assets/{name}") for name in ("take_part.js", "trial.js", "desk.js", "words/de.json")]
     state = client.post(f"{ADDRESS}/state", json={}, headers=headers).json()
     while state["stage"] == "trial":
         media = [*state["clips"].values(), state["picture"]]

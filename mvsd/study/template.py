@@ -12,6 +12,7 @@ from mvsd.study.spec import FILE, NAME, study_from
 TEMPLATE = """# Files are relative to this folder. `python -m mvsd study check NAME` tells what to mend.
 title: A name that listeners see
 question: Which of the two is most consistent with the room?
+languages: [en]           # with more than one, each text is {en: ..., de: ...}; pages speak en, de, es, fr and zh
 form: preference          # or abx, ccr, mos
 tie: false
 reference: same words     # or other words, none
@@ -27,6 +28,8 @@ consent:
 
 questionnaire:
   - {id: hearing, ask: "How would you describe your hearing?", choices: [normal as far as I know, impaired]}
+
+# headphones: {trials: 6, right_at_least: 5}   # a test before the practice; gate: true turns away who fails
 
 methods:                  # labels are for tables; listeners never see them
   ours: {label: MVSD, system: reverberator, settings: {seed: 0}}
