@@ -21,15 +21,18 @@ def ablate(
     seeds: Annotated[int, typer.Option(min=1, help="Every arm is trained so many times.")] = 3,
     encoder: Annotated[Path | None, typer.Option(help="Folder with a scene encoder; rooms in numbers without.")] = None,
     apart_steps: Annotated[int, typer.Option(min=1, help="Steps of each converter before the arms part.")] = 200,
-    steps: Annotated[int, typer.Option(min=5, help="Steps of mutual training; separate training gets twice.")] = 100,
+    steps: Annotated[int, typer.Option(min=5, help="Steps of mutual training.")] = 100,
+    ratio: Annotated[float, typer.Option(min=1, help="Steps of separate training for one of mutual.")] = 1.5,
+    init: Annotated[Path | None, typer.Option(help="Folder of two converters to go on from.")] = None,
+    lr: Annotated[float, typer.Option(min=0, help="Highest learning rate; 2e-4 suits --init.")] = 1e-3,
 ) -> None:
     """Separate, mutual and mutual training with unpaired recordings, at equal compute."""
     from mvsd.cli import Bar
     from mvsd.training.ablation import Ablation, Material, run_ablation
 
     shares = tuple(share) if share is not None else (0.25,) if unpaired else ()
-    plan = Ablation(seeds, shares, apart_steps=apart_steps, steps=steps)
-    print(run_ablation(Material.of(data, unpaired, encoder), out, plan, Bar("training")))
+    plan = Ablation(seeds, shares, apart_steps=apart_steps, steps=steps, ratio=ratio, lr=lr)
+    print(run_ablation(Material.of(data, unpaired, encoder), out, plan, init, Bar("training")))
 
 
 @lab_app.command()

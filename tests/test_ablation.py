@@ -38,13 +38,17 @@ def test_an_arm_without_its_recordings_is_refused(tmp_path):
         run_ablation(Material(None, None, None, None), tmp_path, Ablation(shares=(0.25,)))
 
 
+def test_separate_training_gets_more_steps():
+    assert Ablation(steps=40, ratio=1.5).separate_steps == 60
+
+
 @pytest.mark.whole
 def test_an_ablation_goes_on_where_it_was_stopped(tmp_path):
-    write_pack([write_rooms(tmp_path / "rooms", 20)], write_speech(tmp_path / "speech", 16), tmp_path / "pack")
+    write_pack([write_rooms(tmp_path / "rooms", 12)], write_speech(tmp_path / "speech", 12), tmp_path / "pack")
     material = Material(read_pack(tmp_path / "pack"), None, None, None)
     plan = Ablation(seeds=1, shares=(), widths=(16, 16, 32), batch=2, apart_steps=1, steps=2, windows=4)
     told = []
-    first = run_ablation(material, tmp_path / "out", plan, lambda *at: told.append(at))
+    first = run_ablation(material, tmp_path / "out", plan, on_step=lambda *at: told.append(at))
     made = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*.safetensors")}
     assert told == [(1, 3), (2, 3), (3, 3)]
     assert run_ablation(material, tmp_path / "out", plan) == first

@@ -1,9 +1,9 @@
 """Does learning from each other pay? Separate, mutual and mutual training with unpaired recordings, at equal compute.
 
-All arms go on from the same two converters, trained apart for a while. A step of mutual training sends four batches
-through a network (two paired, two of the cycle), one of separate training two, so separate training gets twice the
-steps; the seconds it all took stand in the table. The paper's Table 4a and its first open question (MVSD, arXiv
-2407.10373), at a size that a processor can train.
+All arms go on from the same two converters, trained apart for a while or given. A step of mutual training sends four
+batches through a network (two paired, two of the cycle), one of separate training two, and both draw their data, so
+separate training gets more steps; the seconds that each took stand in the table. The paper's Table 4a and its first
+open question (MVSD, arXiv 2407.10373), at a size that a processor can train.
 """
 
 from __future__ import annotations
@@ -34,7 +34,6 @@ from mvsd.training.together import MutualTask
 from mvsd.vision import SceneEncoder
 
 SEPARATE, MUTUAL = "separate", "mutual"
-PASSES = 2  # of separate training for one step of mutual training
 OnStep = Callable[[int, int], None]  # runs done, runs in all
 
 
@@ -48,8 +47,13 @@ class Ablation:
     batch: int = 8
     apart_steps: int = 200  # of each converter before the arms part
     steps: int = 100  # of mutual training
+    ratio: float = 1.5  # steps of separate training for one of mutual; 2 where networks are so large that data are free
     lr: float = 1e-3
     windows: int = 96
+
+    @property
+    def separate_steps(self) -> int:
+        return round(self.ratio * self.steps)
 
     @property
     def arms(self) -> dict[str, float | None]:
@@ -77,14 +81,23 @@ class Material:
         return cls(pairs, recordings, *seen)
 
 
-def run_ablation(material: Material, out: Path, plan: Ablation = Ablation(), on_step: OnStep | None = None) -> str:
-    """Train all arms for all seeds, going on where it was stopped; writes out/table.md and returns it."""
+def run_ablation(
+    material: Material,
+    out: Path,
+    plan: Ablation = Ablation(),
+    init: Path | None = None,
+    on_step: OnStep | None = None,
+) -> str:
+    """Train all arms for all seeds, going on where it was stopped; writes out/table.md and returns it.
+
+    init: folder of two converters to go on from; None: they are trained apart first, anew for each seed.
+    """
     if plan.shares and material.unpaired is None:
         raise UserError("An arm with unpaired recordings needs some. Give --unpaired, or no --share.")
     total = plan.seeds * (1 + len(plan.arms))
     found: dict[str, list[dict[str, Any]]] = {arm: [] for arm in plan.arms}
     for seed in range(plan.seeds):
-        begun = _begin(material, out / f"seed{seed}", plan, seed)
+        begun = init or _begin(material, out / f"seed{seed}", plan, seed)
         _tell(on_step, seed * (1 + len(plan.arms)) + 1, total)
         for number, arm in enumerate(plan.arms, 2):
             found[arm].append(_run_arm(arm, material, out / f"seed{seed}", begun, plan, seed))
@@ -129,7 +142,7 @@ def _run_arm(arm: str, material: Material, folder: Path, begun: Path, plan: Abla
     if done.is_file():
         return json.loads(done.read_text())
     task = _task(arm, material, begun, plan)
-    steps = plan.steps * (PASSES if arm == SEPARATE else 1)
+    steps = plan.separate_steps if arm == SEPARATE else plan.steps
     seconds = _train(task, folder / arm, plan, steps, seed, "both")
     row = measured(folder / arm, task.check, material.features, plan.windows) | {"seconds": seconds}
     done.write_text(json.dumps(row))
@@ -180,10 +193,9 @@ def summary(found: dict[str, list[dict[str, Any]]], plan: Ablation) -> str:
             cells += [f"{errors.mean():.3f}", "" if arm == SEPARATE else _difference(errors - base, rooms)]
         lines.append("| " + " | ".join(cells) + " |")
     told = (
-        f"{plan.seeds} seeds; networks of widths {plan.widths}, batches of {plan.batch}; {plan.apart_steps} steps of "
-        f"each converter apart, then {plan.steps} of mutual or {PASSES * plan.steps} of separate training; "
-        f"{len(rooms)} windows of {len(set(rooms))} held-out rooms. Negative is better than separate training; "
-        "95 % intervals over rooms, seeds averaged; in brackets each seed alone."
+        f"{plan.seeds} seeds, batches of {plan.batch}, {plan.steps} steps of mutual or {plan.separate_steps} of "
+        f"separate training; {len(rooms)} windows of {len(set(rooms))} held-out rooms. Negative: better than separate "
+        "training; 95 % intervals over rooms, seeds averaged; in brackets each seed alone."
     )
     return "\n".join([*lines, "", told])
 
