@@ -25,17 +25,21 @@ SPEECH, PICTURE = EXAMPLES / "speech_slt_1.wav", EXAMPLES / "room_church.jpg"
 LENGTHS_S = (1.0, 5.0, 10.0, 30.0, 60.0)
 COMPARED_S = 5.0  # the length at which systems are compared
 MANY_STEPS = 250  # T, as trained
-WPE = "wpe"
+OURS, WPE = "mvsd", "wpe"
 
 
 @dataclass(frozen=True)
 class System:
-    """task: of a converter; empty for WPE. steps: None for what is usual. lengths_s: of the clips it is given."""
+    """system: of the registry. steps: None for what is usual. lengths_s: of the clips it is given."""
 
-    name: str
+    system: str
     task: str
     lengths_s: tuple[float, ...]
     steps: int | None = None
+
+    @property
+    def name(self) -> str:
+        return f"{self.system} {self.task}" + (f", {self.steps} steps" if self.steps else "")
 
 
 @dataclass(frozen=True)
@@ -50,14 +54,14 @@ class Speed:
     peak_mib: float
 
 
-def systems(lengths_s: Sequence[float], many_steps: int = MANY_STEPS) -> list[System]:
+def systems(lengths_s: Sequence[float], weights: str | Path, many_steps: int = MANY_STEPS) -> list[System]:
+    """Every system that is installed, in each of its tasks; ours also with as many steps as it was trained with."""
+    from mvsd.systems import installed
+
     every = tuple(sorted({*lengths_s, COMPARED_S}))
-    return [
-        System("reverberator", "match", every),
-        System("dereverberator", "dereverb", every),
-        System(f"reverberator, {many_steps} steps", "match", (COMPARED_S,), many_steps),
-        System(WPE, "", every),
-    ]
+    chosen = [System(name, task, every) for task in ("match", "dereverb") for name in installed(task, weights)]
+    ours = [System(OURS, "match", (COMPARED_S,), many_steps)] if System(OURS, "match", every) in chosen else []
+    return [*chosen, *ours]
 
 
 def bench(
@@ -112,36 +116,35 @@ def _loaded(system: System, weights: str, threads: int) -> Callable[[float], Non
     from mvsd.audio import SAMPLE_RATE, load
     from mvsd.clip import Clip
     from mvsd.conversion import Settings
-    from mvsd.converters import Dereverberator, Reverberator, convert
-    from mvsd.systems.wpe import wpe
+    from mvsd.converters import convert
+    from mvsd.systems import load as load_system
     from mvsd.vision import load_image
 
     if threads:
         torch.set_num_threads(threads)
-    speech = load(SPEECH)
+    speech, picture = load(SPEECH), load_image(PICTURE)
+    converter = load_system(system.system, system.task, weights)
 
-    def clip(length_s: float) -> Clip:
+    def run(length_s: float) -> None:
         count = round(length_s * SAMPLE_RATE)
-        return Clip(speech.repeat(count // len(speech) + 1)[:count], SAMPLE_RATE, load_image(PICTURE))
+        clip = Clip(speech.repeat(count // len(speech) + 1)[:count], SAMPLE_RATE, picture)
+        convert(converter, clip, Settings(steps=system.steps))
 
-    if not system.task:
-        return lambda length_s: wpe(clip(length_s).audio)
-    kind = {"match": Reverberator, "dereverb": Dereverberator}[system.task]
-    converter = kind.from_pretrained(weights)
-    return lambda length_s: convert(converter, clip(length_s), Settings(steps=system.steps))
+    return run
 
 
 def table(speeds: list[Speed]) -> str:
     """In Markdown: a row a system, real-time factors by length, ratios of time at 5 s."""
     lengths = sorted({length for speed in speeds for length in speed.seconds})
     at = {speed.name: speed.seconds[COMPARED_S] for speed in speeds}
+    wpe = next((name for name in at if name.startswith(WPE)), None)
     many = next((name for name in at if name.endswith(" steps")), None)
     head = ["system", "start, s", f"first sound ({COMPARED_S:g} s), s", *(f"RTF at {x:g} s" for x in lengths)]
     head += ["time over WPE's", f"time over '{many}'" if many else "", "peak memory, MiB"]
     lines = [" | ".join(head), " | ".join(["---"] * len(head))]
     for speed in speeds:
         factors = [f"{speed.seconds[x] / x:.3f}" if x in speed.seconds else "" for x in lengths]
-        ratios = [f"{at[speed.name] / at[other]:.3g}" if other in at else "" for other in (WPE, many)]
+        ratios = [f"{at[speed.name] / at[other]:.3g}" if other in at else "" for other in (wpe, many)]
         cells = [speed.name, f"{speed.start_s:.1f}", f"{speed.first_s:.2f}", *factors, *ratios, f"{speed.peak_mib:.0f}"]
         lines.append(" | ".join(cells))
     return "\n".join(f"| {line} |" for line in lines)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import logging
-import os
 import sys
-import time
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +11,8 @@ import typer
 
 from mvsd.cli_lab import lab_app
 from mvsd.cli_label import label_app
+from mvsd.cli_measure import measure_app
+from mvsd.cli_options import T60, Bar, Distance, Out, Sampler, Seed, Speech, Steps, System, Weights, say
 from mvsd.cli_study import study_app
 from mvsd.conversion import Settings
 from mvsd.errors import UserError
@@ -25,40 +25,7 @@ app.add_typer(data_app, name="data")
 app.add_typer(study_app, name="study")
 app.add_typer(label_app, name="label")
 app.add_typer(lab_app)
-
-Speech = Annotated[Path, typer.Option(help="Recording: 0.3 to 60 s, any rate, WAV, FLAC, MP3 or OGG.")]
-Out = Annotated[Path, typer.Option(help="WAV file to write.")]
-Distance = Annotated[float | None, typer.Option(help="Talker to listener in metres; unknown if not given.")]
-T60 = Annotated[float | None, typer.Option(help="Reverberation time of the room in seconds, if known.")]
-Steps = Annotated[int | None, typer.Option(help="Network evaluations; what measures best if not given.")]
-Sampler = Annotated[str, typer.Option(help="dpm++, ddim or ddpm.")]
-Seed = Annotated[int, typer.Option(help="The same seed gives the same sound.")]
-System = Annotated[str, typer.Option(help="Which system converts; an unknown name lists them.")]
-Weights = Annotated[str | None, typer.Option(help="Folder or Hub id of the weights; the shipped ones if not given.")]
-
-
-def say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
-
-
-class Bar:
-    """A line on stderr that is written anew, a few times a second."""
-
-    def __init__(self, unit: str):
-        self.unit, self.begin, self.last = unit, time.monotonic(), 0.0
-        self.had: int | None = None  # done before we began: a resumed run does not start at 0
-
-    def __call__(self, done: int, total: int | None) -> None:
-        now = time.monotonic()
-        if self.had is None or done < self.had:
-            self.had, self.begin = done, now
-        if now - self.last < 0.2 and done != total:
-            return
-        self.last = now
-        left = ""
-        if total and done > self.had:
-            left = f", {(now - self.begin) / (done - self.had) * (total - done):.0f} s left"
-        print(f"\r{self.unit} {done} of {total or '?'}{left}    ", end="\n" if done == total else "", file=sys.stderr)
+app.add_typer(measure_app)
 
 
 def _convert(system: str, task: str, files: tuple[Path, Path | None, Path], settings, weights: str | None) -> None:
@@ -237,80 +204,6 @@ def places(
     from mvsd.places import compare, table
 
     print(table(compare(photos, weights or WEIGHTS, fold)))
-
-
-@app.command()
-def evaluate(
-    data: Annotated[Path, typer.Option(help="Data set: a folder that `data check` knows.")],
-    out: Annotated[Path, typer.Option(help="Folder for results.csv, tables and figures; a run that is there goes on.")],
-    task: Annotated[str | None, typer.Option(help="match or dereverb; both if not given.")] = None,
-    systems: Annotated[str, typer.Option(help="NAME,... of systems and controls; all installed if not given.")] = "",
-    metrics: Annotated[str, typer.Option(help="quick, or all: the slow judges too.")] = "quick",
-    judges: Annotated[str, typer.Option(help="Other judges than those inside packages: MOSE=MOSNet,WER=whisper")] = "",
-    transcripts: Annotated[Path | None, typer.Option(help="LibriSpeech, for WER of clips named as utterances.")] = None,
-    repeats: Annotated[int, typer.Option(min=1, help="Seeds a clip.")] = 1,
-    limit: Annotated[int | None, typer.Option(min=1, help="Only so many clips.")] = None,
-    split: Annotated[str | None, typer.Option(help="Split of the set; its test splits if not given.")] = None,
-    controls: Annotated[bool, typer.Option(help="Also input, target, other pictures, true numbers ...")] = True,
-    inverses: Annotated[bool, typer.Option(help="Also ours by every way from mel to sound.")] = False,
-    wavs: Annotated[int, typer.Option(min=0, help="Keep the sounds of so many clips.")] = 3,
-    workers: Annotated[int | None, typer.Option(min=1, help="Processes; as many as there are cores.")] = None,
-    steps: Steps = Settings.steps,
-    sampler: Sampler = Settings.sampler,
-    seed: Seed = Settings.seed,
-    weights: Weights = None,
-) -> None:
-    """Measure systems and controls against the truth: a row a clip, tables with intervals. Exit code 3: rows failed."""
-    from mvsd.converters import WEIGHTS
-    from mvsd.evaluate.plan import Plan
-    from mvsd.evaluate.run import evaluate as measure
-
-    plan = Plan(
-        tasks=(task,) if task else (),
-        systems=tuple(filter(None, systems.split(","))),
-        settings=Settings(steps, sampler, seed),
-        metrics=metrics,
-        judges=judges,
-        transcripts=None if transcripts is None else str(transcripts),
-        repeats=repeats,
-        limit=limit,
-        split=split,
-        controls=controls,
-        inverses=inverses,
-        wavs=wavs,
-        workers=workers or os.cpu_count() or 1,
-    )
-    made = measure(data, out, plan, weights or WEIGHTS, Bar("row"))
-    print(made.table)
-    if made.failed:
-        say(f"mvsd: {made.failed} rows failed; {out / 'results.csv'} says why")
-        raise typer.Exit(3)
-
-
-@app.command()
-def report(
-    folders: Annotated[list[Path], typer.Argument(help="Folders written by `evaluate`; their names label the tables.")],
-    out: Annotated[Path, typer.Option(help="Folder for report.md and the figures.")] = Path("report"),
-) -> None:
-    """Put results into the form of the paper's tables and figures, its own numbers in a block apart."""
-    from mvsd.evaluate.paper import report as write
-
-    print(write(folders, out))
-
-
-@app.command()
-def bench(
-    out: Annotated[Path, typer.Option(help="Folder for bench.json and bench.md.")],
-    length: Annotated[list[float] | None, typer.Option(help="Seconds of a clip; may be given again.")] = None,
-    threads: Annotated[int, typer.Option(min=0, help="Threads of each system; 0: torch decides.")] = 0,
-    weights: Weights = None,
-) -> None:
-    """Measure how fast the systems are on this machine, side by side."""
-    from mvsd import bench as speeds
-    from mvsd.converters import WEIGHTS
-
-    chosen = speeds.systems(length or speeds.LENGTHS_S)
-    print(speeds.bench(out, weights or WEIGHTS, chosen, Bar("system"), threads))
 
 
 @app.command()

@@ -14,10 +14,10 @@ pytestmark = pytest.mark.whole
 
 
 def test_each_system_has_its_own_start_times_and_memory(tmp_path):
-    chosen = [System("reverberator", "match", (0.5, COMPARED_S)), System(WPE, "", (COMPARED_S,))]
+    chosen = [System("mvsd", "match", (0.5, COMPARED_S)), System(WPE, "dereverb", (COMPARED_S,))]
     told = bench(tmp_path / "out", write_weights(tmp_path / "weights"), chosen, threads=1)
     kept = json.loads((tmp_path / "out" / "bench.json").read_text())["systems"]
-    assert [system["name"] for system in kept] == ["reverberator", WPE]
+    assert [system["name"] for system in kept] == ["mvsd match", "wpe dereverb"]
     assert set(kept[0]["seconds"]) == {"0.5", str(COMPARED_S)}
     assert all(system["start_s"] > 0 and system["peak_mib"] > 50 for system in kept)
     assert (tmp_path / "out" / "bench.md").read_text() == told + "\n"
@@ -30,8 +30,12 @@ def test_ratios_are_of_the_time_for_the_same_clip():
     assert cells[1:-1] == ["a", "1.0", "1.00", "0.500", "0.400", "0.5", "0.1", "9"]
 
 
-def test_the_length_of_comparison_is_always_among_the_lengths():
-    assert all(COMPARED_S in system.lengths_s for system in systems([1.0]))
+def test_every_installed_system_is_measured_at_the_length_of_comparison(tmp_path):
+    chosen = systems([1.0], write_weights(tmp_path))
+    assert [system.name for system in chosen] == [
+        *("mvsd match", "blind match", "mvsd dereverb", "wpe dereverb", "mvsd match, 250 steps")
+    ]
+    assert all(COMPARED_S in system.lengths_s for system in chosen)
 
 
 def test_a_folder_that_cannot_be_made_is_told(tmp_path):

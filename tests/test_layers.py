@@ -30,7 +30,7 @@ LAYERS = (  # a file imports from its own layer and those before it
     },
     {"converters", "places", "systems", "session", "showcase"},
     {"training", "evaluate", "few_steps", "resound", "bench", "study", "stimuli", "results_sync"},
-    {"ui", "cli", "cli_lab", "cli_label", "cli_statistics", "cli_study"},
+    {"ui", "cli", "cli_options", "cli_measure", "cli_lab", "cli_label", "cli_statistics", "cli_study"},
     {"__main__", "app"},
 )
 MODELS = {"vision", "unet", "denoiser", "vocoder", "plain_vocoder", "bigvgan", "t60_estimator"}
@@ -40,7 +40,7 @@ NEVER = dict.fromkeys(BESIDE, MODELS) | dict.fromkeys(MODELS, BESIDE) | {"study"
 HOMES = {
     "gradio": {"ui", "app"},
     "accelerate": {"training"},
-    "typer": {"cli", "cli_lab", "cli_label", "cli_statistics", "cli_study"},
+    "typer": {"cli", "cli_options", "cli_measure", "cli_lab", "cli_label", "cli_statistics", "cli_study"},
     "huggingface_hub": {"checkpoint", "results_sync"},
 }
 
