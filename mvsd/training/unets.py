@@ -21,8 +21,9 @@ class UnetTask(ConverterTask):
     name, network = "unet", Regressor
 
     def __init__(self, config: DenoiserConfig, *others: Any, ours: Denoiser | None = None, **options: Any):
-        super().__init__(config, *others, **options)
-        if ours and ours.config == self.config and not options.get("init"):
+        begins = ours is not None and ours.config == config and not options.get("init")
+        super().__init__(config, *others, **options | ({"fit_steps": 0} if begins else {}))
+        if begins:
             self.model.load_state_dict(Regressor.of(ours).state_dict())
 
     def export(self, model: Regressor, folder: Path, notes: dict[str, str]) -> None:
