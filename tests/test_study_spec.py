@@ -8,7 +8,8 @@ import pytest
 
 from mvsd.errors import UserError
 from mvsd.study.columns import COLUMNS, DICTIONARY
-from mvsd.study.spec import study_from, words
+from mvsd.study.parts import words
+from mvsd.study.spec import study_from
 
 SMALL = """title: Rooms
 question: {en: "Which belongs to the room?", de: "Was passt zum Raum?"}

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from mvsd.study.frozen import FrozenStudy, open_frozen, read_seal
-from mvsd.study.spec import Study, words
+from mvsd.study.parts import words
+from mvsd.study.spec import Study
 from mvsd.study.table_files import replace_file
 
 REGISTRATION = """# Preregistration: {title}

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from mvsd.errors import UserError
-from mvsd.study.spec import Count, Name, Part, Words, checked, read_text
+from mvsd.study.parts import Count, Name, Part, Words, checked, read_text
 
 LABELS = "label.yaml"
 REGIONS, CHOICE, TAGS, RATING, TEXT = "regions", "choice", "tags", "rating", "text"

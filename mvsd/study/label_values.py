@@ -7,7 +7,7 @@ from typing import Any
 
 from mvsd.errors import UserError
 from mvsd.study.label_spec import CHOICE, RATING, REGIONS, TAGS, TEXT, Asked, LabelProject
-from mvsd.study.spec import words
+from mvsd.study.parts import words
 
 LONGEST_TEXT = 2000  # characters
 MOST_REGIONS = 500

@@ -26,9 +26,9 @@ from mvsd.study.label_store import (
     values_of,
 )
 from mvsd.study.label_values import read_values
+from mvsd.study.parts import words
 from mvsd.study.refusals import NotSavedError, StaleError, UnknownError
 from mvsd.study.session import BEGUN, SESSION_COLUMNS, UTC_CLOCK, Clock, digest, event
-from mvsd.study.spec import words
 
 LONGEST_RATER = 200  # characters
 

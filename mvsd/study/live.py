@@ -20,6 +20,7 @@ from mvsd.study.journal import Journal, Row
 from mvsd.study.judgement import Asker, Shown, agent, read_answer, row_of
 from mvsd.study.listening import SLACK_S, Segment, measure, read_log, refused, unheard
 from mvsd.study.media import Medium
+from mvsd.study.parts import words
 from mvsd.study.questionnaire import asked, read_questionnaire
 from mvsd.study.refusals import FullError, NotSavedError, StaleError, UnknownError
 from mvsd.study.results import EVENTS, JUDGEMENTS, SESSIONS
@@ -40,7 +41,6 @@ from mvsd.study.session import (
     session_from,
 )
 from mvsd.study.showing import Showing
-from mvsd.study.spec import words
 
 EVENT_COLUMNS = ("session_id", "trial_id", "at_s", "slot", "from_s", "for_s", "why")
 LONGEST_PARTICIPANT = 200  # characters

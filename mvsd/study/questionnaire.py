@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from mvsd.errors import UserError
-from mvsd.study.spec import Study, words
+from mvsd.study.parts import words
+from mvsd.study.spec import Study
 
 LONGEST = 500  # characters of an answer
 

@@ -15,9 +15,9 @@ from mvsd.study.headphones import LENGTH_S, HugginsPitch, tone_of
 from mvsd.study.judgement import Shown
 from mvsd.study.listening import LEFT, REFERENCE, RIGHT
 from mvsd.study.media import Medium
+from mvsd.study.parts import words
 from mvsd.study.refusals import UnknownError
 from mvsd.study.session import Session, assign_seed
-from mvsd.study.spec import words
 
 PICTURE = "picture"
 NAMES = {REFERENCE: "the reference", LEFT: "A", RIGHT: "B"}

@@ -6,8 +6,9 @@ import re
 from pathlib import Path
 
 from mvsd.errors import UserError
+from mvsd.study.parts import NAME
 from mvsd.study.presets import PRESETS, design_of
-from mvsd.study.spec import FILE, NAME, study_from
+from mvsd.study.spec import FILE, study_from
 
 TEMPLATE = """# Files are relative to this folder. `python -m mvsd study check NAME` tells what to mend.
 title: A name that listeners see

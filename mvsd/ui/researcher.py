@@ -21,11 +21,11 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from mvsd.study.columns import DICTIONARY
 from mvsd.study.journal import Row
 from mvsd.study.live import LiveStudy
+from mvsd.study.parts import words
 from mvsd.study.password import matches
 from mvsd.study.quality import by_cell, by_session, progress
 from mvsd.study.results import download, participants, write_results
 from mvsd.study.shelf import Shelf
-from mvsd.study.spec import words
 from mvsd.study.table_files import dictionary_json
 from mvsd.ui.researcher_labels import label_files, label_section
 

@@ -10,7 +10,7 @@ from mvsd.study.journal import Row
 from mvsd.study.label_agreement import agreement
 from mvsd.study.label_store import all_rows, export_csv, latest
 from mvsd.study.labelling import LiveLabels
-from mvsd.study.spec import words
+from mvsd.study.parts import words
 from mvsd.study.table_files import to_csv
 
 AGREEMENT = ("field", "choice", "alpha", "overlap")

@@ -14,9 +14,9 @@ from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Respon
 
 from mvsd.study.live import LiveStudy
 from mvsd.study.media import media_of
+from mvsd.study.parts import words
 from mvsd.study.refusals import UnknownError
 from mvsd.study.shelf import Shelf
-from mvsd.study.spec import words
 from mvsd.ui.answers import PRIVATE, body, failure, told
 
 ASSETS = Path(__file__).parent / "study"
