@@ -12,7 +12,7 @@ from typing import Self
 
 import torch
 from torch import Tensor
-from torch.nn.functional import pad
+from torch.nn.functional import avg_pool1d, pad
 
 from mvsd.audio import CEILING, MEL, SAMPLE_RATE, load, log_mel, save, speech_level
 from mvsd.checkpoint import find_weights
@@ -28,6 +28,7 @@ from mvsd.vocoder import Vocoder, masked, vocode
 WEIGHTS = Path(__file__).resolve().parent.parent / "assets" / "weights"
 SILENCE = math.log(MEL.floor)
 LONGEST_TAIL_S = 3.0
+SLOW_FRAMES = 25  # 0.4 s
 DEAD_DB = 60.0  # a tail this far under the loudest frame has died
 FADE_S = 0.05
 
@@ -99,8 +100,12 @@ class MvsdConverter:
         draw = lambda: noise().to(self.device)  # noqa: E731
         estimates = SAMPLERS[settings.sampler](denoise, draw(), ladder, process, draw)
         for done, x in enumerate(estimates, 1):
-            mel = self.denoiser.decode(x, seen).clamp(min=SILENCE)
+            mel = self.denoiser.decode(self.kept(x), seen).clamp(min=SILENCE)
             yield done, len(ladder) - 1, mel[..., -frames:]
+
+    def kept(self, change: Tensor) -> Tensor:
+        """What is taken of the sampled change (B, 128, frames): all of it."""
+        return change
 
     def sound(self, mel: Tensor, source: Tensor, seed: int) -> Tensor:
         """mel (128, frames) and source (samples,) at the working level to samples: whichever inverse measures best."""
@@ -113,6 +118,14 @@ class Reverberator(MvsdConverter):
     name, task, file = "mvsd reverberator", "match", "reverberator.safetensors"
     needs = frozenset({"image"})
     tail_s = LONGEST_TAIL_S
+
+    def kept(self, change: Tensor) -> Tensor:
+        """Its fine structure, where the change begins at Polack's model: how loud each band is over SLOW_FRAMES is
+        better known to the model than to the network, whose decays wander from the T60 that was read or told."""
+        if self.denoiser.config.centre != "rung":
+            return change
+        slow = avg_pool1d(change, SLOW_FRAMES, 1, SLOW_FRAMES // 2, count_include_pad=False)
+        return change - slow
 
 
 class Dereverberator(MvsdConverter):

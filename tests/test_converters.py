@@ -109,6 +109,15 @@ def test_the_last_word_of_a_long_clip_is_that_of_its_last_four_seconds(dereverbe
     assert (long - short).abs().mean() < 0.05 * (short - source).abs().mean()
 
 
+def test_the_network_draws_what_is_fine_and_the_room_model_what_is_slow(reverberator, dereverberator):
+    frames = torch.arange(400.0)
+    slow, fine = 0.01 * frames, torch.cos(2 * torch.pi * frames / 5)
+    change = (slow + fine).expand(1, 128, -1)
+    kept = reverberator.kept(change)[..., 20:-20]
+    torch.testing.assert_close(kept, fine.expand(1, 128, -1)[..., 20:-20], atol=0.1, rtol=0)
+    assert dereverberator.kept(change) is change
+
+
 def test_no_seam_can_be_found(dereverberator):
     from mvsd.denoiser import Windows
 
