@@ -174,6 +174,13 @@ def test_four_in_five_lie_within_the_interval():
     missed = torch.randn(2000, generator=torch.Generator().manual_seed(0))
     assert interval(missed) == pytest.approx((-1.28, 1.28), abs=0.1)
     assert share_covered(missed) == pytest.approx(0.8, abs=0.03)
+    assert interval(missed[:1]) == (0.0, 0.0)
+
+
+def test_a_pack_without_rooms_to_check_on_is_told(pack):
+    taught = [replace(view, held_out=False) for view in pack.views]
+    with pytest.raises(UserError, match="too few rooms"):
+        SceneTask(SceneConfig(image_size=64), replace(pack, views=taught), 8)
 
 
 def test_the_encoder_leaves_with_a_fitted_probe_and_the_interval_of_rooms_it_never_saw(pack, tmp_path: Path):

@@ -141,6 +141,8 @@ class SceneTask:
         if not seen:
             raise UserError("This pack holds no pictures. Pack rooms that were simulated with pictures.")
         train, check = [v for v in seen if teaches(v)], [v for v in seen if v.held_out]
+        if not (train and check):
+            raise UserError("This pack has pictures of too few rooms to train on some and check on others. Pack more.")
         (self.images, self.wide), self.truth = pictures(pack, train, config.image_size), truths(train)
         (self.check_images, _), self.check_truth = pictures(pack, check, config.image_size), truths(check)
         materials = sorted({material for view in train for material in view.surfaces})

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 COVERED = 0.8  # of unseen rooms, by the interval that is told
+ENOUGH = 5  # rooms to tell an interval from
 RIDGES = (0.01, 0.03, 0.1, 0.3, 1.0, 10.0)
 
 
@@ -31,7 +32,9 @@ def fitted(embeddings: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def interval(missed: Tensor) -> tuple[float, float]:
-    """Ends that hold COVERED of what was missed, (N,)."""
+    """Ends that hold COVERED of what was missed, (N,); zeros, which stand for unknown, where N is below ENOUGH."""
+    if len(missed) < ENOUGH:
+        return 0.0, 0.0
     low, high = (float(missed.quantile(share)) for share in ((1 - COVERED) / 2, (1 + COVERED) / 2))
     return round(low, 4), round(high, 4)
 
