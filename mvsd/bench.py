@@ -1,4 +1,4 @@
-"""How fast the systems are on this machine: start, first sound, real-time factor by length, memory; side by side.
+"""How fast the systems are on this machine: start, first sound, real-time factor by length and by batch, memory.
 
 Each system runs in a process of its own, so that its start and its memory are its own. Speed is read as a ratio within
 one run: to WPE, and to the same reverberator with as many steps as it was trained with.
@@ -25,21 +25,25 @@ SPEECH, PICTURE = EXAMPLES / "speech_slt_1.wav", EXAMPLES / "room_church.jpg"
 LENGTHS_S = (1.0, 5.0, 10.0, 30.0, 60.0)
 COMPARED_S = 5.0  # the length at which systems are compared
 MANY_STEPS = 250  # T, as trained
+BATCHES, BATCHED_S = (1, 2, 4, 16), 30.0  # windows at once besides the usual number, and the clip they are cut from
 OURS, WPE = "mvsd", "wpe"
 
 
 @dataclass(frozen=True)
 class System:
-    """system: of the registry. steps: None for what is usual. lengths_s: of the clips it is given."""
+    """system: of the registry. steps, windows (a batch of the network): None for what is usual. lengths_s: of the clips
+    it is given."""
 
     system: str
     task: str
     lengths_s: tuple[float, ...]
     steps: int | None = None
+    windows: int | None = None
 
     @property
     def name(self) -> str:
-        return f"{self.system} {self.task}" + (f", {self.steps} steps" if self.steps else "")
+        steps = f", {self.steps} steps" if self.steps else ""
+        return f"{self.system} {self.task}{steps}" + (f", batches of {self.windows}" if self.windows else "")
 
 
 @dataclass(frozen=True)
@@ -55,13 +59,16 @@ class Speed:
 
 
 def systems(lengths_s: Sequence[float], weights: str | Path, many_steps: int = MANY_STEPS) -> list[System]:
-    """Every system that is installed, in each of its tasks; ours also with as many steps as it was trained with."""
+    """Every system that is installed, in each of its tasks; ours also with as many steps as it was trained with, and in
+    batches of other sizes."""
     from mvsd.systems import installed
 
     every = tuple(sorted({*lengths_s, COMPARED_S}))
     chosen = [System(name, task, every) for task in ("match", "dereverb") for name in installed(task, weights)]
-    ours = [System(OURS, "match", (COMPARED_S,), many_steps)] if System(OURS, "match", every) in chosen else []
-    return [*chosen, *ours]
+    if System(OURS, "match", every) not in chosen:
+        return chosen
+    batched = [System(OURS, "match", (COMPARED_S, BATCHED_S), windows=windows) for windows in BATCHES]
+    return [*chosen, System(OURS, "match", (COMPARED_S,), many_steps), *batched]
 
 
 def bench(
@@ -124,6 +131,8 @@ def _loaded(system: System, weights: str, threads: int) -> Callable[[float], Non
         torch.set_num_threads(threads)
     speech, picture = load(SPEECH), load_image(PICTURE)
     converter = load_system(system.system, system.task, weights)
+    if system.windows:
+        converter.windows_at_once = system.windows
 
     def run(length_s: float) -> None:
         count = round(length_s * SAMPLE_RATE)

@@ -42,6 +42,7 @@ class MvsdConverter:
     network: type[Denoiser] = Denoiser
     needs: frozenset[str] = frozenset()
     tail_s = 0.0
+    windows_at_once = 8  # a batch of the network
 
     def __init__(self, denoiser: Denoiser, scene: SceneEncoder, vocoder: Vocoder, device: torch.device | str = "cpu"):
         if denoiser.config.task != self.task:
@@ -96,7 +97,7 @@ class MvsdConverter:
         process = self.denoiser.process
         ladder = trailing_steps(process.steps, settings.steps)
         seen = self.denoiser.see(padded, condition)
-        denoise = long_denoise(self.denoiser, seen, condition)
+        denoise = long_denoise(self.denoiser, seen, condition, self.windows_at_once)
         draw = lambda: noise().to(self.device)  # noqa: E731
         estimates = SAMPLERS[settings.sampler](denoise, draw(), ladder, process, draw)
         for done, x in enumerate(estimates, 1):

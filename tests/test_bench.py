@@ -7,17 +7,17 @@ import json
 import pytest
 from tiny import write_weights
 
-from mvsd.bench import COMPARED_S, WPE, Speed, System, bench, systems, table
+from mvsd.bench import BATCHES, COMPARED_S, WPE, Speed, System, bench, systems, table
 from mvsd.errors import UserError
 
 pytestmark = pytest.mark.whole
 
 
 def test_each_system_has_its_own_start_times_and_memory(tmp_path):
-    chosen = [System("mvsd", "match", (0.5, COMPARED_S)), System(WPE, "dereverb", (COMPARED_S,))]
+    chosen = [System("mvsd", "match", (0.5, COMPARED_S), windows=2), System(WPE, "dereverb", (COMPARED_S,))]
     told = bench(tmp_path / "out", write_weights(tmp_path / "weights"), chosen, threads=1)
     kept = json.loads((tmp_path / "out" / "bench.json").read_text())["systems"]
-    assert [system["name"] for system in kept] == ["mvsd match", "wpe dereverb"]
+    assert [system["name"] for system in kept] == ["mvsd match, batches of 2", "wpe dereverb"]
     assert set(kept[0]["seconds"]) == {"0.5", str(COMPARED_S)}
     assert all(system["start_s"] > 0 and system["peak_mib"] > 50 for system in kept)
     assert (tmp_path / "out" / "bench.md").read_text() == told + "\n"
@@ -33,7 +33,8 @@ def test_ratios_are_of_the_time_for_the_same_clip():
 def test_every_installed_system_is_measured_at_the_length_of_comparison(tmp_path):
     chosen = systems([1.0], write_weights(tmp_path))
     assert [system.name for system in chosen] == [
-        *("mvsd match", "blind match", "mvsd dereverb", "wpe dereverb", "mvsd match, 250 steps")
+        *("mvsd match", "blind match", "mvsd dereverb", "wpe dereverb", "mvsd match, 250 steps"),
+        *(f"mvsd match, batches of {windows}" for windows in BATCHES),
     ]
     assert all(COMPARED_S in system.lengths_s for system in chosen)
 
