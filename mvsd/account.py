@@ -72,10 +72,17 @@ def _text(value: float | None, form: str) -> str:
     return NOTHING if value is None else form.format(value).replace("-", "−")
 
 
-def _read(read: Reading) -> str:
-    """The T60 and the interval that holds it in 80 % of rooms."""
-    known = " (80 %: {:.2f} to {:.2f} s)".format(*read.t60_range_s) if read.t60_range_s else ""
-    return f"{read.t60_s:.2f} s{known}"
+def _seen(read: Reading) -> list[Row]:
+    """What a picture told."""
+    return [
+        Row("T60 as read in the photo", None, f"{read.t60_s:.2f} s"),
+        Row("its range in four rooms of five", None, _interval(read)),
+        Row("Volume as read in the photo", None, f"{read.volume_m3:.0f} m³"),
+    ]
+
+
+def _interval(read: Reading) -> str:
+    return "{:.2f} to {:.2f} s".format(*read.t60_range_s) if read.t60_range_s else NOTHING
 
 
 def rows(conversion: Conversion, *, dry_is_after: bool, hear_t60: Callable[[Tensor], float] | None = None) -> list[Row]:
@@ -91,8 +98,7 @@ def rows(conversion: Conversion, *, dry_is_after: bool, hear_t60: Callable[[Tens
     return [
         Row("Reverberation time T60", *t60s),
         *([Row("T60 as heard in the speech", *heard)] if heard else []),
-        *([Row("T60 as read in the photo", None, _read(read))] if read else []),
-        *([Row("Volume as read in the photo", None, f"{read.volume_m3:.0f} m³")] if read else []),
+        *(_seen(read) if read else []),
         Row("Level 0.2 s after the last word, re speech", *later),
         Row("Length", *lengths),
         Row("Lowered so as not to clip", None, _text(conversion.gain_db, "{:.1f} dB") if conversion.gain_db else "no"),

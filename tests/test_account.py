@@ -60,7 +60,8 @@ def test_what_was_read_in_the_photo_is_told(matched: Conversion):
     assert name not in {row.name for row in rows(matched, dry_is_after=False)}
     seen = replace(matched, read=Reading(0.62, 80.0, 1.0, 2.0, (0.4, 1.1)))
     told = {row.name: row.after for row in rows(seen, dry_is_after=False)}
-    assert told[name] == "0.62 s (80 %: 0.40 to 1.10 s)"
+    assert told[name] == "0.62 s"
+    assert told["its range in four rooms of five"] == "0.40 to 1.10 s"
     assert told["Volume as read in the photo"] == "80 m³"
 
 
