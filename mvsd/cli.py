@@ -102,12 +102,13 @@ def rooms(
     speech: Annotated[Path | None, typer.Option(help="Folder of dry speech: writes clean/ and reverb/ too.")] = None,
     views: Annotated[int, typer.Option(help="Views of each room, each with its own response and clip.")] = 3,
     speakers: Annotated[str, typer.Option(help="all, train or held-out.")] = "all",
+    split: Annotated[str, typer.Option(help="What evaluate calls the set: seen, say, for the rooms of training.")] = "",
     picture_px: Annotated[int, typer.Option(min=0, help="Width of the pictures; 0: none, 160 will train.")] = 224,
 ) -> None:
     """Simulate furnished rooms: pictures, responses, and what is true of them."""
     from mvsd.data.rooms import simulate
 
-    print(simulate(count, seed, out, speech, views, speakers, Bar("room"), picture_px=picture_px))
+    print(simulate(count, seed, out, speech, views, speakers, Bar("room"), picture_px=picture_px, split=split))
 
 
 @data_app.command()

@@ -12,6 +12,7 @@ import pytest
 import soundfile
 
 from mvsd.acoustics import drr_db, t60
+from mvsd.data.plain_folder import list_clips
 from mvsd.data.room_acoustics import response
 from mvsd.data.room_denoise import denoised
 from mvsd.data.room_design import (
@@ -266,7 +267,9 @@ def test_speech_is_written_dry_and_in_the_room(tmp_path):
     (tmp_path / "in" / "anna").mkdir(parents=True)
     noise = 0.1 * np.random.default_rng(0).standard_normal(4 * 16_000)
     soundfile.write(tmp_path / "in" / "anna" / "take.wav", noise, 16_000)
-    table = pd.read_csv(simulate(1, 2, tmp_path / "out", tmp_path / "in", views=1, workers=1, picture_px=0))
+    out = tmp_path / "out"
+    table = pd.read_csv(simulate(1, 2, out, tmp_path / "in", views=1, workers=1, picture_px=0, split="seen"))
+    assert {clip.split for clip in list_clips(out).clips} == {"seen"}
     clean, reverb = (
         soundfile.read(tmp_path / "out" / name / f"{table.stem[0]}.wav")[0] for name in ("clean", "reverb")
     )

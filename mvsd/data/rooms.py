@@ -36,7 +36,7 @@ COLUMNS = (
     *(f"{name}_material" for name in SURFACES),
     *("patches", "furniture", "absorption", "talker_x", "talker_y", "talker_z", "listener_x", "listener_y"),
     *("listener_z", "distance_m", "t60_s", "drr_db", "c50_db", "talker_seen", "panorama", "fov_deg", "exposure"),
-    *("clip", "speaker"),
+    *("clip", "speaker", "split"),
 )
 Row = dict[str, object]
 
@@ -50,6 +50,7 @@ class Job:
     views: int
     files: tuple[Path, ...] = ()  # speech
     picture_px: int = PICTURE_PX  # width; 0: no pictures
+    split: str = ""
 
 
 def simulate(
@@ -62,17 +63,19 @@ def simulate(
     on_step: Callable[[int, int], None] | None = None,
     workers: int | None = None,
     picture_px: int = PICTURE_PX,
+    split: str = "",
 ) -> Path:
     """Write `count` rooms of `views` views each below out, and out/rooms.csv; rooms already there are kept.
 
     speech: folder of utterances; with it clean and reverberant clips are written too, of "all", "train" or
-    "held-out" speakers. picture_px: width of the views, 0 for none. on_step(rooms done, count) after each room.
+    "held-out" speakers. picture_px: width of the views, 0 for none. split: what evaluation is to call
+    the set, "seen" say, where its rooms taught the weights. on_step(rooms done, count) after each room.
     Returns the path of rooms.csv.
     """
     if count < 1 or views < 1:
         raise UserError(f"At least one room and one view are needed; got {count} and {views}.")
     files = tuple(list_speech(speech, speakers)) if speech is not None else ()
-    job = Job(seed, Path(out), views, files, picture_px)
+    job = Job(seed, Path(out), views, files, picture_px, split)
     for folder in ("rir", *(["image", "layout"] if picture_px else []), *(["clean", "reverb"] if files else [])):
         (job.out / folder).mkdir(parents=True, exist_ok=True)
     done = _read_done(job)
@@ -151,7 +154,7 @@ def make_room(job: Job, index: int) -> list[Row]:
         draw = Painter(room, job.picture_px)
     rows = []
     for number, (view, rir) in enumerate(zip(views, rirs, strict=True)):
-        row = _row(job.seed, index, number, room, view, rir)
+        row = _row(job.seed, index, number, room, view, rir) | {"split": job.split}
         if draw:
             draw.save(
                 view, job.out / "image" / f"{row['stem']}.jpg", job.out / "layout" / f"{row['stem']}.png", JPEG_QUALITY
