@@ -248,11 +248,19 @@ def test_workers_end_when_the_command_is_killed(tmp_path):
         workers = wait_for(lambda: workers_of(process.pid))
         process.kill()
     assert workers
-    assert wait_for(lambda: not any(worker.is_running() and worker.status() != "zombie" for worker in workers))
+    assert wait_for(lambda: not any(map(works, workers)))
 
 
 def workers_of(pid: int) -> list[psutil.Process]:
-    return [child for child in psutil.Process(pid).children() if "spawn_main" in " ".join(child.cmdline())]
+    return [child for child in psutil.Process(pid).children() if works(child)]
+
+
+def works(process: psutil.Process) -> bool:
+    """Whether it is a worker that has not ended; one that has may be a zombie or gone at any moment."""
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE and "spawn_main" in " ".join(process.cmdline())
+    except psutil.Error:
+        return False
 
 
 def wait_for(found, seconds=30.0):
