@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -17,7 +18,7 @@ from mvsd.converters import Origin, check_picture, check_settings, finished, run
 from mvsd.unet import Condition
 
 
-class Convolving:
+class Convolving(ABC):
     """For matching. A response is (samples,) at 16 kHz with the direct sound, 1, at sample 0."""
 
     name: str
@@ -29,8 +30,9 @@ class Convolving:
         """What is seen of the room: nothing, if a system does not say otherwise."""
         return Condition.unknown(1)
 
+    @abstractmethod
     def response(self, condition: Condition, settings: Settings) -> np.ndarray:
-        raise NotImplementedError
+        """Of the room that the condition or the settings tell."""
 
     def stream(self, clip: Clip, settings: Settings) -> Iterator[Progress | Conversion]:
         """One step. Raises UserError for settings out of range or where a picture is needed and not there."""
