@@ -11,7 +11,7 @@ from mvsd.denoiser import Denoiser
 from mvsd.errors import UserError
 from mvsd.training.converters import FILES, ConverterTask, Hints, SceneFeatures, all_known, numbers_of
 from mvsd.training.loop import LoopConfig, Run, learning_rate, train
-from mvsd.training.recipes import STAGES, WEIGHT_FILES, Wishes, run_recipe
+from mvsd.training.recipes import STAGES, WEIGHT_FILES, Clock, Wishes, run_recipe
 from mvsd.training.scene import features_of, teaches
 from mvsd.training.vocoder import spectral_losses
 from mvsd.vision import SceneConfig, SceneEncoder
@@ -94,6 +94,15 @@ def test_the_first_minute_fixes_the_number_of_steps(pack, tmp_path, monkeypatch)
     assert timed.total > 0
     assert timed.step == timed.total
     assert json.loads((tmp_path / "run.json").read_text())["steps"] == timed.total
+
+
+def test_the_clock_of_a_recipe_counts_what_lies_between_the_stages(tmp_path):
+    clock = Clock(tmp_path / "clock.json", minutes=10)
+    clock.use(120)
+    clock.use(60)
+    assert Clock(tmp_path / "clock.json", minutes=10).left() == pytest.approx(7)
+    clock.use(3600)
+    assert clock.left() == pytest.approx(0.2)
 
 
 def test_learning_rate_warms_up_and_falls():

@@ -264,7 +264,8 @@ def train(
         run.one_step(batches)
         now = run.agreed(time.monotonic() - begin)
         if measured := run.total is None and now > MEASURE_S:
-            run.total = run.step + int((run.step - first) / now * (minutes * 60 - MEASURE_S) * OVERHEAD)
+            left = max(0.0, minutes * 60 - MEASURE_S)
+            run.total = run.step + int((run.step - first) / now * left * OVERHEAD)
         if run.step % NOTE_EVERY == 0:
             run.note_losses(now)
         if run.config.validate_every and run.step % run.config.validate_every == 0:

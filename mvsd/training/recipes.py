@@ -8,8 +8,10 @@ folder of its own in which it resumes; finished weights gather in OUT/weights. `
 
 from __future__ import annotations
 
+import json
 import logging
 import shutil
+import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -170,12 +172,34 @@ def run_recipe(
     data, sha256 = read_pack(pack), pack_sha256(order.pack)
     order.weights.mkdir(parents=True, exist_ok=True)
     _gather(order)
-    for stage, share in _plan(only, recipe):
-        clock = (wishes.minutes or recipe.minutes) * share
-        if not order.is_done(stage) and not _run_stage(stage, order, data, sha256, clock, on_step):
+    plan, clock = _plan(only, recipe), Clock(order.out / "clock.json", wishes.minutes or recipe.minutes)
+    for number, (stage, share) in enumerate(plan):
+        if order.is_done(stage):
+            continue
+        begin, minutes = time.monotonic(), clock.left() * share / sum(share for _, share in plan[number:])
+        done = _run_stage(stage, order, data, sha256, minutes, on_step)
+        clock.use(time.monotonic() - begin)
+        if not done:
             return False
         _gather(order)
     return True
+
+
+class Clock:
+    """Minutes that all stages of a run may take, with what lies between their steps; kept over calls."""
+
+    def __init__(self, path: Path, minutes: float):
+        self.path, self.minutes = path, minutes
+        self.used = json.loads(path.read_text())["used_s"] if path.is_file() else 0.0
+
+    def left(self) -> float:
+        """Minutes. A run that has outlived its clock still gives each stage some steps."""
+        return max(0.02 * self.minutes, self.minutes - self.used / 60)
+
+    def use(self, seconds: float) -> None:
+        self.used += seconds
+        if accelerator().is_main_process:
+            write_whole(self.path, lambda file: file.write(json.dumps({"used_s": round(self.used, 1)}).encode()))
 
 
 def _plan(only: str, recipe: Recipe) -> list[tuple[str, float]]:
@@ -207,7 +231,9 @@ def _run_stage(stage: str, order: Order, data: Pack, sha256: str, minutes: float
         config = replace(config, ema=0.99, validate_every=250, weight_decay=0.05)
     if stage == "mutual" and wishes.unpaired:
         about["unpaired_sha256"] = pack_sha256(wishes.unpaired)
+    begin = time.monotonic()
     task = _task(stage, order, data)
+    minutes -= (time.monotonic() - begin) / 60  # what preparing took, pictures looked at and the like
     if wishes.compiled:
         for module in task.model.modules():
             if isinstance(module, ControllableUnet):
