@@ -13,6 +13,8 @@ from mvsd.audio import speech_level
 from mvsd.conversion import Conversion, Reading
 
 NOTHING = "-"  # shown where there is nothing to measure
+T60 = "Reverberation time T60"  # the first table
+MADE = "How it was made"  # the last one
 WORD_END_DB = -30.0  # a word is over where the dry speech has fallen this far below its level
 LATER_S, WINDOW_S = 0.2, 0.05  # the level is read in 50 ms, 0.2 s after the last word
 SHORTEST_DECAY_S = 0.05  # a shorter curve is not drawn
@@ -21,11 +23,14 @@ LOWEST_DB = -45.0  # of the curves drawn
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table. One value for both columns is given as `after`, with before None."""
+    """One line of a table. before, after: None where nothing belongs; a lone value stands under `after`."""
 
     name: str
     before: str | None
-    after: str
+    after: str | None
+
+
+Account = dict[str, list[Row]]  # tables by their captions, from T60 to MADE
 
 
 def last_word_end(dry: np.ndarray, speech_level_: float, rate: int) -> int:
@@ -72,42 +77,53 @@ def _text(value: float | None, form: str) -> str:
     return NOTHING if value is None else form.format(value).replace("-", "−")
 
 
-def _seen(read: Reading) -> list[Row]:
-    """What a picture told."""
-    return [
-        Row("T60 as read in the photo", None, f"{read.t60_s:.2f} s"),
-        Row("its range in four rooms of five", None, _interval(read)),
-        Row("Volume as read in the photo", None, f"{read.volume_m3:.0f} m³"),
-    ]
+def _seen(read: Reading, *, dry_is_after: bool) -> Row:
+    """T60 as read in a picture, on the side of the wet sound."""
+    likely = " ({:.2f} to {:.2f})".format(*read.t60_range_s) if read.t60_range_s else ""
+    text = f"{read.t60_s:.2f} s{likely}"
+    return Row("as read in the photo", *((text, None) if dry_is_after else (None, text)))
 
 
-def _interval(read: Reading) -> str:
-    return "{:.2f} to {:.2f} s".format(*read.t60_range_s) if read.t60_range_s else NOTHING
-
-
-def rows(conversion: Conversion, *, dry_is_after: bool, hear_t60: Callable[[Tensor], float] | None = None) -> list[Row]:
-    """The table beside a result. hear_t60: a judge that tells T60 in s by ear, of (samples,)."""
-    rate, settings = conversion.sample_rate, conversion.settings
+def account(
+    conversion: Conversion, *, dry_is_after: bool, hear_t60: Callable[[Tensor], float] | None = None
+) -> Account:
+    """The tables beside a result. hear_t60: a judge that tells T60 in s by ear, of (samples,)."""
+    rate, read = conversion.sample_rate, conversion.read
     pair, end = recorded(conversion), last_word(conversion, dry_is_after=dry_is_after)
     levels = [speech_level(audio[: conversion.speech_end], rate) for audio in (conversion.source, conversion.audio)]
     t60s = [_text(free_decay_t60(audio, end, rate), "{:.2f} s") for audio in pair]
     later = [_text(level_later_db(x, end, level, rate), "{:.0f} dB") for x, level in zip(pair, levels, strict=True)]
     lengths = [f"{samples / rate:.2f} s" for samples in (conversion.speech_end, len(conversion.audio))]
-    read, sounds = conversion.read, (conversion.source[: conversion.speech_end], conversion.audio)
+    sounds = (conversion.source[: conversion.speech_end], conversion.audio)
     heard = [f"{hear_t60(sound):.2f} s" if sound.any() else NOTHING for sound in sounds] if hear_t60 else None
-    return [
-        Row("Reverberation time T60", *t60s),
-        *([Row("T60 as heard in the speech", *heard)] if heard else []),
-        *(_seen(read) if read else []),
-        Row("Level 0.2 s after the last word, re speech", *later),
-        Row("Length", *lengths),
-        Row("Lowered so as not to clip", None, _text(conversion.gain_db, "{:.1f} dB") if conversion.gain_db else "no"),
-        Row(
-            "Time taken", None, f"{conversion.seconds:.1f} s on {conversion.device}" if conversion.seconds else NOTHING
-        ),
-        Row("Real-time factor", None, f"{conversion.real_time_factor:.2f}" if conversion.seconds else NOTHING),
-        Row("Seed", None, str(settings.seed)),
-        Row("Steps and sampler", None, f"{settings.steps}, {settings.sampler}"),
-        Row("System", None, conversion.system),
-        Row("Checkpoint", None, conversion.checkpoint_sha256[:12] or NOTHING),
-    ]
+    return {
+        T60: [
+            Row("as measured after the last word", *t60s),
+            *([Row("as heard in all of the speech", *heard)] if heard else []),
+            *([_seen(read, dry_is_after=dry_is_after)] if read else []),
+        ],
+        "Level and length": [Row("Level 0.2 s after the last word, re speech", *later), Row("Length", *lengths)],
+        MADE: _made(conversion),
+    }
+
+
+def _made(conversion: Conversion) -> list[Row]:
+    """What it takes to make the result again, and what was done to it."""
+    settings, read, ran = conversion.settings, conversion.read, conversion.seconds > 0
+    told = {"T60 given": (settings.t60_s, "s"), "Talker's distance given": (settings.distance_m, "m")}
+    values = {
+        **({"Photo taken for": _place(read)} if read else {}),
+        **{name: f"{value:g} {unit}" for name, (value, unit) in told.items() if value is not None},
+        "Seed": str(settings.seed),
+        "Steps and sampler": f"{settings.steps}, {settings.sampler}",
+        "System": conversion.system,
+        "Checkpoint": conversion.checkpoint_sha256[:12] or "none",
+        **({"Time taken": f"{conversion.seconds:.1f} s on {conversion.device}"} if ran else {}),
+        **({"Real-time factor": f"{conversion.real_time_factor:.2f}"} if ran else {}),
+        "Lowered so as not to clip": _text(conversion.gain_db, "{:.1f} dB") if conversion.gain_db else "no",
+    }
+    return [Row(name, None, value) for name, value in values.items()]
+
+
+def _place(read: Reading) -> str:
+    return "open air or a large hall" if read.is_open_air else f"a room of {read.volume_m3:.0f} m³"

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import numpy as np
     from torch import Tensor
 
-    from mvsd.account import Row
+    from mvsd.account import Account
     from mvsd.clip import Clip
 
 log = logging.getLogger(__name__)
@@ -57,7 +57,7 @@ class Outcome:
     after: Path
     spectrograms: np.ndarray
     decay: np.ndarray
-    rows: list[Row]
+    numbers: Account
     settings: Settings
 
 
@@ -85,11 +85,13 @@ class Studio:
         self._stream = on_gpu(self._steps)
 
     def warm(self) -> None:
-        """Import and load what the first visitor would otherwise wait for."""
+        """Import and load what the first visitor would otherwise wait for: what an example needs comes first."""
+        from mvsd import account, figures  # noqa: F401
 
-        for task in (MATCH, DEREVERB):
+        parts = [self._hear_t60] if self._hear_t60 else []
+        for load in (*parts, *(partial(self._converter, task) for task in (MATCH, DEREVERB))):
             with suppress(UserError):
-                self._converter(task)
+                load()
 
     def convert(self, task: str, form: Form) -> Iterator[Forming | Outcome]:
         """Yield what the page shows as the sound forms, and the Outcome last. Closing the iterator stops the work.
@@ -99,7 +101,8 @@ class Studio:
         settings = checked(form, self.samplers).for_task(task)
         clip = self._open(task, form, settings)
         pictures, begun = None, time.monotonic()
-        yield Forming("Getting ready")
+        is_loaded = task in self._converters
+        yield Forming("Getting ready" if is_loaded else "Loading the model, which the first run has to wait for")
         with closing(self._stream(task, clip, settings)) as steps:
             for event in steps:
                 if isinstance(event, Conversion):
@@ -185,7 +188,8 @@ class Studio:
                 self._busy.release()
 
     def _outcome(self, task: str, conversion: Conversion) -> Outcome:
-        from mvsd import account, audio, figures
+        from mvsd import audio, figures
+        from mvsd.account import account, curves
 
         folder = self._new_folder()
         before, after = folder / "speech-as-recorded.wav", folder / f"{task}-seed{conversion.settings.seed}.wav"
@@ -194,9 +198,9 @@ class Studio:
         mel = conversion.mel.float().cpu().numpy()
         pictures = figures.spectrograms(conversion.source_mel.float().cpu().numpy(), mel.shape[1], TITLES[task])
         dry_is_after = task == DEREVERB
-        decay = figures.decay_curves(account.curves(conversion, dry_is_after=dry_is_after), conversion.sample_rate)
-        rows = account.rows(conversion, dry_is_after=dry_is_after, hear_t60=self._hear_t60 and self._hear_t60())
-        return Outcome(before, after, pictures.with_after(mel), decay, rows, conversion.settings)
+        decay = figures.decay_curves(curves(conversion, dry_is_after=dry_is_after), conversion.sample_rate)
+        numbers = account(conversion, dry_is_after=dry_is_after, hear_t60=self._hear_t60 and self._hear_t60())
+        return Outcome(before, after, pictures.with_after(mel), decay, numbers, conversion.settings)
 
     def _new_folder(self) -> Path:
         root = Path(self._folder.name)

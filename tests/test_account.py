@@ -9,7 +9,7 @@ import pytest
 import torch
 from conftest import ECHO_S, EchoConverter, talk
 
-from mvsd.account import curves, last_word_end, rows
+from mvsd.account import T60, Row, account, curves, last_word_end
 from mvsd.acoustics import free_decay_db
 from mvsd.audio import SAMPLE_RATE
 from mvsd.clip import Clip
@@ -27,14 +27,18 @@ def test_the_last_word_ends_where_the_speech_falls_silent():
     assert last_word_end(speech, 0.07, SAMPLE_RATE) == 8000
 
 
+def told(conversion: Conversion, **how) -> dict[str, Row]:
+    return {row.name: row for rows in account(conversion, **{"dry_is_after": False} | how).values() for row in rows}
+
+
 def test_t60_of_the_result_is_that_of_the_echo_and_the_dry_source_has_none(matched: Conversion):
-    t60 = rows(matched, dry_is_after=False)[0]
+    t60 = told(matched)["as measured after the last word"]
     assert t60.before == "-"
     assert float(t60.after.removesuffix(" s")) == pytest.approx(ECHO_S, rel=0.2)
 
 
 def test_the_source_counts_only_as_far_as_it_was_recorded(matched: Conversion):
-    length = next(row for row in rows(matched, dry_is_after=False) if row.name == "Length")
+    length = told(matched)["Length"]
     assert (length.before, length.after) == ("1.60 s", "2.60 s")
 
 
@@ -51,22 +55,26 @@ def test_only_what_decays_is_drawn(matched: Conversion):
 
 
 def test_the_seed_and_the_settings_are_told(matched: Conversion):
-    told = {row.name: row.after for row in rows(matched, dry_is_after=False)}
-    assert (told["Seed"], told["Steps and sampler"]) == ("5", "3, dpm++")
+    rows = told(replace(matched, settings=Settings(steps=3, seed=5, t60_s=1.25)))
+    names = ("Seed", "Steps and sampler", "T60 given")
+    assert [rows[name].after for name in names] == ["5", "3, dpm++", "1.25 s"]
+    assert "T60 given" not in told(matched)
 
 
-def test_what_was_read_in_the_photo_is_told(matched: Conversion):
-    name = "T60 as read in the photo"
-    assert name not in {row.name for row in rows(matched, dry_is_after=False)}
+def test_t60_read_in_the_photo_stands_beside_the_wet_sound(matched: Conversion):
     seen = replace(matched, read=Reading(0.62, 80.0, 1.0, 2.0, (0.4, 1.1)))
-    told = {row.name: row.after for row in rows(seen, dry_is_after=False)}
-    assert told[name] == "0.62 s"
-    assert told["its range in four rooms of five"] == "0.40 to 1.10 s"
-    assert told["Volume as read in the photo"] == "80 m³"
+    into, out_of = (account(seen, dry_is_after=dry)[T60][-1] for dry in (False, True))
+    assert (into.before, into.after) == (None, "0.62 s (0.40 to 1.10)")
+    assert (out_of.before, out_of.after) == ("0.62 s (0.40 to 1.10)", None)
+    assert into.name not in told(matched)
+
+
+@pytest.mark.parametrize(("volume_m3", "place"), [(80.0, "a room of 80 m³"), (11_000.0, "open air or a large hall")])
+def test_the_open_air_has_no_volume(matched: Conversion, volume_m3: float, place: str):
+    assert told(replace(matched, read=Reading(0.3, volume_m3, 1.0, 2.0)))["Photo taken for"].after == place
 
 
 def test_what_a_judge_hears_is_told_of_both_sounds(matched: Conversion):
-    told = rows(matched, dry_is_after=False, hear_t60=lambda sound: len(sound) / SAMPLE_RATE)
-    row = next(row for row in told if row.name == "T60 as heard in the speech")
+    row = told(matched, hear_t60=lambda sound: len(sound) / SAMPLE_RATE)["as heard in all of the speech"]
     assert (row.before, row.after) == ("1.60 s", "2.60 s")
-    assert row.name not in {row.name for row in rows(matched, dry_is_after=False)}
+    assert row.name not in told(matched)

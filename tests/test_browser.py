@@ -100,7 +100,7 @@ def give(page: Page, task: str, **files: Path) -> None:
 
 def hear(page: Page, task: str) -> tuple[float, float]:
     """Wait for the result. Returns its duration in s and its peak."""
-    page.wait_for_selector(f"#{task}-numbers table")
+    page.wait_for_selector(f"#{task}-download")
     player = page.locator(f"#{task}-after audio[src]")  # inside the waveform's shadow tree
     player.wait_for(state="attached")
     return tuple(player.evaluate(LOUDEST))
@@ -108,6 +108,13 @@ def hear(page: Page, task: str) -> tuple[float, float]:
 
 def open_tab(page: Page, name: str) -> None:
     page.get_by_role("tab", name=name).click()
+
+
+def numbers_of(page: Page, task: str) -> str:
+    """What the result's tab of numbers tells, once it tells anything."""
+    page.locator("[role=tab]:visible", has_text="Numbers").click()
+    page.wait_for_selector(f"#{task}-numbers table")
+    return page.inner_text(f"#{task}-numbers")
 
 
 @pytest.mark.parametrize(
@@ -170,7 +177,7 @@ def run_until_taken(page: Page, task: str) -> None:
         page.wait_for_timeout(1500)
         page.click(f"#{task}-run")
         with suppress(PlaywrightTimeout):
-            page.wait_for_selector(f"#{task}-numbers table", timeout=10_000)
+            page.wait_for_selector(f"#{task}-download", timeout=10_000)
             return
 
 
@@ -183,7 +190,7 @@ def test_the_seed_that_was_used_can_be_used_again(visit: Callable, address: str,
     hear(page, "match")
     seed = page.input_value("#match-seed input")
     assert int(seed) > 0
-    assert seed in page.inner_text("#match-numbers")
+    assert seed in numbers_of(page, "match")
 
 
 def test_a_bad_photo_is_told_and_the_page_goes_on(
@@ -216,6 +223,19 @@ def test_a_text_named_wav_is_told_at_once_and_an_old_result_is_marked(visit: Cal
     page.get_by_text("The last run failed. What you see below is from an earlier one.").wait_for()
     assert hear(page, "dereverb") == before
     assert page.is_enabled("#dereverb-run")
+    page.click("#dereverb-speech button[aria-label*='lear']")
+    page.wait_for_selector(".earlier", state="detached")
+
+
+def test_a_mistake_made_again_is_told_once(visit: Callable, address: str):
+    page = visit(address)
+    told = page.get_by_text("Add a speech clip: upload")
+    for _ in range(3):
+        page.click("#match-run")
+        page.wait_for_selector("#match-run:enabled")
+        told.first.wait_for()
+        page.wait_for_timeout(500)  # the message before fades
+        assert told.count() == 1
 
 
 def test_without_anything_the_page_says_what_is_missing(visit: Callable, address: str, speech: Path):
@@ -231,7 +251,7 @@ def test_cancel_stops_the_work_and_keeps_what_was_there(visit: Callable, address
     converter.delay_s = 3 * SLOW_S  # caught at work on a busy machine too
     page = visit(address)
     page.get_by_role("button", name="Office").click()
-    before, numbers = hear(page, "match"), page.inner_text("#match-numbers")
+    before, numbers = hear(page, "match"), numbers_of(page, "match")
     page.click("#match-run")
     page.wait_for_selector("#match-forming img")
     page.get_by_text("Step 1 of 3").wait_for()
@@ -249,8 +269,22 @@ def test_cancel_stops_the_work_and_keeps_what_was_there(visit: Callable, address
     page.wait_for_selector("#match-forming img")
     page.wait_for_selector("#match-forming", state="detached")
     assert hear(page, "match")[1] > 0.2
-    assert page.inner_text("#match-numbers") != numbers
+    assert numbers_of(page, "match") != numbers
     assert not page.is_visible(".earlier")
+
+
+def test_an_example_gives_up_what_was_under_way(visit: Callable, address: str, converter: EchoConverter, speech: Path):
+    converter.delay_s = SLOW_S
+    page = visit(address)
+    open_tab(page, "Remove the room")
+    give(page, "dereverb", speech=speech)
+    page.click("#dereverb-run")
+    page.get_by_text("Step 1 of 3").wait_for()
+    page.get_by_role("button", name="Stairwell").click()
+    hear(page, "dereverb")
+    page.wait_for_timeout(int(4000 * SLOW_S))
+    assert converter.steps_begun < 3
+    assert page.is_enabled("#dereverb-run")
 
 
 def test_two_visitors_take_turns(visit: Callable, address: str, converter: EchoConverter, photo: Path, speech: Path):

@@ -12,6 +12,7 @@ import pytest
 import soundfile
 from conftest import EchoConverter
 
+from mvsd.account import MADE, T60
 from mvsd.errors import UserError
 from mvsd.forms import DEREVERB, LARGEST_SEED, MATCH, Form, checked
 from mvsd.gpu import on_gpu
@@ -141,7 +142,7 @@ def test_an_example_needs_no_model_and_one_without_files_is_left_out(examples: P
     assert [example.title for example in studio.examples] == ["Office", "Stairwell"]
     outcome = studio.show(studio.examples[0])
     assert outcome.settings.seed == 3
-    assert {row.name: row.after for row in outcome.rows}["Checkpoint"] == "ab" * 6
+    assert {row.name: row.after for row in outcome.numbers[MADE]}["Checkpoint"] == "ab" * 6
 
 
 def test_missing_weights_are_told_without_telling_where_they_were_sought(tmp_path: Path, form: Form):
@@ -202,4 +203,4 @@ def test_the_judge_of_t60_is_loaded_once_and_when_it_is_needed(converter: EchoCo
     for _ in range(2):
         *_, outcome = judged.convert(MATCH, form)
     assert loaded == [1]
-    assert "0.42 s" in {row.after for row in outcome.rows}
+    assert "0.42 s" in {row.after for row in outcome.numbers[T60]}

@@ -18,13 +18,13 @@ from conftest import EchoConverter, talk
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 
-from mvsd.account import Row
+from mvsd.account import MADE, T60, Row
 from mvsd.audio import LIMITS, SAMPLE_RATE
 from mvsd.errors import UserError
 from mvsd.session import Studio
 from mvsd.ui.inputs import LENGTH
 from mvsd.ui.page import build
-from mvsd.ui.results import table
+from mvsd.ui.results import table, tables
 from mvsd.ui.server import launch
 
 pytestmark = pytest.mark.whole
@@ -228,12 +228,13 @@ def test_the_samplers_of_the_app_are_those_there_are():
 
 
 def test_what_could_not_be_measured_is_explained():
-    assert "nothing can be measured" in table([Row("T60", "-", "0.50 s")])
-    assert "nothing can be measured" not in table([Row("T60", "0.40 s", "0.50 s"), Row("Checkpoint", None, "-")])
+    made = {MADE: [Row("Checkpoint", None, "-")]}
+    assert "nothing can be measured" in tables({T60: [Row("measured", "-", "0.50 s")]} | made)
+    assert "nothing can be measured" not in tables({T60: [Row("measured", "0.40 s", None)]} | made)
 
 
 def test_numbers_are_escaped():
-    assert "<b>" not in table([Row("Sampler", None, "<b>x</b>")])
+    assert "<b>" not in table("Made", [Row("Sampler", None, "<b>x</b>")])
 
 
 def test_a_user_error_becomes_a_message_and_leaves_the_results_alone(bare: Studio):

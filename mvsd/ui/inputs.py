@@ -30,6 +30,7 @@ class Wording:
     advice: str
     before: str
     after: str
+    decay_note: str
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from mvsd.ui.inputs import Wording, heading
 from mvsd.ui.theme import WAVEFORM
 
 if TYPE_CHECKING:
-    from mvsd.account import Row
+    from mvsd.account import Account, Row
 
 Update = dict[gr.components.Component, Any]
 
@@ -26,16 +26,19 @@ BARS = "".join(
 )
 FORMING_ALT = "Mel spectrograms: above the source, below the result as it forms out of noise"
 MELS_ALT = "Mel spectrograms: above the source, below the result, on one scale of colour and time"
-DECAY_ALT = "Energy decay after the last word, before and after; the numbers are in the table below"
+DECAY_ALT = "Energy decay after the last word, before and after; in numbers beside it"
 STATUS = """<div class="status" role="status"><progress max="1" value="{share:.3f}" aria-label="Progress"></progress>
 <span>{text}</span></div>"""
-
-
-EARLIER = '<p class="earlier">The last run was stopped. What you see below is from an earlier one.</p>'
+OPENING = '<div class="status brief" role="status">Opening the example</div>'
+STOPPED = '<p class="earlier">The last run was stopped. What you see below is from an earlier one.</p>'
 FAILED = '<p class="earlier" role="alert">The last run failed. What you see below is from an earlier one.</p>'
+ABOUT_T60 = (
+    "T60 is the time in which sound falls by 60 dB, told in ways that need not agree. After the last word it is "
+    "measured, and the end of the word itself counts in it, so short ones read long. In all of the speech a network "
+    "hears it. In the photo it is guessed: of simulated rooms, four in five lie in the range."
+)
 UNMEASURED = (
-    '<p class="unmeasured">- where nothing can be measured: the recording ends, or the next word begins, before the '
-    "sound has died away.</p>"
+    "- where nothing can be measured: the recording ends, or the next word begins, before the sound has died away."
 )
 
 
@@ -62,23 +65,29 @@ class Results:
             return {self.status: status}
         return {self.status: status, self.forming: gr.Image(update.picture, visible=True)}
 
-    def begun(self, update: Forming) -> Update:
-        """What is on screen from now on belongs to an earlier run, until this one is done."""
-        return self.under_way(update) | {self.earlier: gr.HTML(EARLIER, visible=True)}
+    def opening(self) -> Update:
+        return self.at_rest() | {self.status: gr.HTML(OPENING, visible=True)}
+
+    def stopped(self) -> Update:
+        return self.at_rest() | {self.earlier: gr.HTML(STOPPED, visible=True)}
 
     def failed(self) -> Update:
         return self.at_rest() | {self.earlier: gr.HTML(FAILED, visible=True)}
 
+    def unmarked(self) -> gr.HTML:
+        """What is on screen is no longer said to be of an earlier run."""
+        return gr.HTML("", visible=False)
+
     def done(self, outcome: Outcome) -> Update:
         return self.at_rest() | {
-            self.earlier: gr.HTML("", visible=False),
+            self.earlier: self.unmarked(),
             self.finished: gr.Column(visible=True),
             self.before: str(outcome.before),
             self.after: str(outcome.after),
             self.download: str(outcome.after),
             self.spectrograms: outcome.spectrograms,
             self.decay: outcome.decay,
-            self.numbers: table(outcome.rows),
+            self.numbers: tables(outcome.numbers),
         }
 
     def at_rest(self) -> Update:
@@ -86,23 +95,30 @@ class Results:
         return {self.status: gr.HTML("", visible=False), self.forming: gr.Image(None, visible=False)}
 
 
-def table(rows: list[Row]) -> str:
-    """The numbers as an HTML table: what changed, then how it was made."""
-    from mvsd.account import NOTHING  # here: it brings torch
+def tables(numbers: Account) -> str:
+    """The numbers as HTML tables, and what they mean where that is not plain."""
+    from mvsd.account import NOTHING, T60  # here: it brings torch
 
-    changed = [row for row in rows if row.before is not None]
-    made = [row for row in rows if row.before is None]
-    head = '<thead><tr><td></td><th scope="col">Before</th><th scope="col">After</th></tr></thead>'
-    pairs = "".join(
-        f'<tr><th scope="row">{escape(r.name)}</th><td>{escape(r.before)}</td><td>{escape(r.after)}</td></tr>'
-        for r in changed
+    *changed, made = [(table(caption, rows), rows) for caption, rows in numbers.items()]
+    values = {value for _, rows in changed for row in rows for value in (row.before, row.after)}
+    notes = [note for note, is_due in ((ABOUT_T60, T60 in numbers), (UNMEASURED, NOTHING in values)) if is_due]
+    told = "".join(f'<p class="note">{note}</p>' for note in notes)
+    return f'<div class="numbers">{"".join(html for html, _ in changed)}{told}{made[0]}</div>'
+
+
+def table(caption: str, rows: list[Row]) -> str:
+    """With a column for before and one for after, unless nothing in it has a before."""
+    pairs = any(row.before is not None for row in rows)
+    head = '<thead><tr><td></td><th scope="col">Before</th><th scope="col">After</th></tr></thead>' if pairs else ""
+    body = "".join(
+        f'<tr><th scope="row">{escape(row.name)}</th>{_cell(row.before) if pairs else ""}{_cell(row.after)}</tr>'
+        for row in rows
     )
-    single = "".join(f'<tr><th scope="row">{escape(r.name)}</th><td>{escape(r.after)}</td></tr>' for r in made)
-    note = UNMEASURED if any(NOTHING in (row.before, row.after) for row in changed) else ""
-    return (
-        f'<div class="numbers"><table><caption>What changed</caption>{head}<tbody>{pairs}</tbody></table>'
-        f"<table><caption>How it was made</caption><tbody>{single}</tbody></table></div>{note}"
-    )
+    return f"<table><caption>{escape(caption)}</caption>{head}<tbody>{body}</tbody></table>"
+
+
+def _cell(value: str | None) -> str:
+    return f"<td>{escape(value or '')}</td>"
 
 
 def picture(alt_text: str, name: str, *classes: str, visible: bool = True) -> gr.Image:
@@ -124,9 +140,14 @@ def result_column(words: Wording) -> Results:
             before = player(words.before, f"{words.task}-before")
             after = player(words.after, f"{words.task}-after")
         download = gr.DownloadButton("Download the result (WAV)", size="md", elem_id=f"{words.task}-download")
-        spectrograms = picture(MELS_ALT, f"{words.task}-spectrograms")
-        decay = picture(DECAY_ALT, f"{words.task}-decay")
-        numbers = gr.HTML("", elem_id=f"{words.task}-numbers")
+        with gr.Tabs(overflow_behavior="wrap", elem_classes="views"):
+            with gr.Tab("Spectrograms", render_children=True):
+                spectrograms = picture(MELS_ALT, f"{words.task}-spectrograms")
+            with gr.Tab("Decay", render_children=True):
+                decay = picture(DECAY_ALT, f"{words.task}-decay")
+                gr.HTML(f'<p class="note">{words.decay_note}</p>')
+            with gr.Tab("Numbers", render_children=True):
+                numbers = gr.HTML("", elem_id=f"{words.task}-numbers")
     return Results(status, forming, finished, earlier, before, after, download, spectrograms, decay, numbers)
 
 

@@ -17,8 +17,12 @@ from mvsd.ui.inputs import Inputs, Wording, input_column
 from mvsd.ui.results import Results, Update, result_column
 
 MODEL = "model"  # the one queue of everything that runs a model
+EXAMPLE = "example"  # and of those who listen: one after the other, so that the last click has the last word
+# What was wrong before is no longer the matter, whether it is mended or told anew.
+CLOSE_MESSAGES = 'document.querySelectorAll(".toast-close").forEach((button) => button.click());'
+FORGET = f"() => {{ {CLOSE_MESSAGES} }}"
 # On a phone the result lies below the button.
-SHOW_RESULT = """() => { const at = document.getElementById("%s-result"), top = at.getBoundingClientRect().top;
+SHOW_RESULT = """() => { %s const at = document.getElementById("%s-result"), top = at.getBoundingClientRect().top;
 if (top < 0 || top > 0.6 * innerHeight) at.scrollIntoView(); }"""
 
 
@@ -37,11 +41,11 @@ def _lay_out(studio: Studio, words: Wording) -> None:
             inputs = input_column(words, studio.samplers)
         with gr.Column(scale=7, min_width=300, elem_classes="results"):
             results = result_column(words)
-    wire_run(studio, words, inputs, results)
-    wire_uploads(studio, inputs)
+    running = wire_run(studio, words, inputs, results)
+    wire_uploads(studio, inputs, results)
     inputs.draw_seed.click(new_seed, None, inputs.fields["seed"], queue=False, api_visibility="private")
     for card, example in cards:
-        wire_example(studio, card, example, inputs, results)
+        wire_example(studio, card, example, inputs, results, running)
 
 
 def example_cards(examples: list[Example]) -> list[tuple[gr.Button, Example]]:
@@ -52,8 +56,8 @@ def example_cards(examples: list[Example]) -> list[tuple[gr.Button, Example]]:
         return [(gr.Button(e.title, icon=e.image, size="sm", min_width=150, elem_classes="card"), e) for e in examples]
 
 
-def wire_run(studio: Studio, words: Wording, inputs: Inputs, results: Results) -> None:
-    """Run, step by step, until done, failed or cancelled; each of these frees the buttons."""
+def wire_run(studio: Studio, words: Wording, inputs: Inputs, results: Results) -> gr.events.Dependency:
+    """Run, step by step, until done, failed or cancelled; each frees the buttons. Returns the event to cancel."""
     shown = {*results.all, inputs.run, inputs.cancel, inputs.fields["seed"]}
 
     def convert(values: dict[gr.components.Component, Any]) -> Iterator[Update]:
@@ -67,12 +71,12 @@ def wire_run(studio: Studio, words: Wording, inputs: Inputs, results: Results) -
         return results.done(outcome) | buttons(inputs, busy=False) | {inputs.fields["seed"]: outcome.settings.seed}
 
     started = inputs.run.click(
-        lambda: results.begun(Forming("In line for the model")) | buttons(inputs, busy=True),
+        lambda: results.under_way(Forming("In line for the model")) | buttons(inputs, busy=True),
         None,
         shown,
         queue=False,
         api_visibility="private",
-        js=SHOW_RESULT % words.task,
+        js=SHOW_RESULT % (CLOSE_MESSAGES, words.task),
     )
     running = started.then(
         convert,
@@ -85,15 +89,20 @@ def wire_run(studio: Studio, words: Wording, inputs: Inputs, results: Results) -
         show_progress="hidden",
     )
     failed = lambda: results.failed() | buttons(inputs, busy=False)  # noqa: E731
-    stopped = lambda: results.at_rest() | buttons(inputs, busy=False)  # noqa: E731
+    stopped = lambda: results.stopped() | buttons(inputs, busy=False)  # noqa: E731
     running.failure(failed, None, shown, queue=False, api_visibility="private")
     inputs.cancel.click(stopped, None, shown, cancels=[running], queue=False, api_visibility="private")
+    return running
 
 
-def wire_uploads(studio: Studio, inputs: Inputs) -> None:
-    """Tell at once of a file that cannot be used, not only when the button is pressed."""
+def wire_uploads(studio: Studio, inputs: Inputs, results: Results) -> None:
+    """Tell at once of a file that cannot be used, not only when the button is pressed; forget how the last one went."""
     looks = {"photo": studio.look_at_photo, "speech": studio.look_at_speech}
     for name, look in looks.items():
+        inputs.fields[name].change(
+            results.unmarked, None, results.earlier, queue=False, api_visibility="private", show_progress="hidden",
+            js=FORGET,
+        )  # fmt: skip
         inputs.fields[name].upload(
             partial(_look, look), inputs.fields[name], None, preprocess=False, api_visibility="private",
             concurrency_limit=4, show_progress="hidden",
@@ -112,7 +121,10 @@ def buttons(inputs: Inputs, *, busy: bool) -> Update:
     return {inputs.run: gr.Button(interactive=not busy), inputs.cancel: gr.Button(visible=busy)}
 
 
-def wire_example(studio: Studio, card: gr.Button, example: Example, inputs: Inputs, results: Results) -> None:
+def wire_example(
+    studio: Studio, card: gr.Button, example: Example, inputs: Inputs, results: Results, running: gr.events.Dependency
+) -> None:
+    """Fill the fields and show the result; a conversion under way is given up."""
     names = ("photo", "speech", "steps", "sampler", "seed")
     fields = [inputs.fields[name] for name in names]
 
@@ -123,5 +135,17 @@ def wire_example(studio: Studio, card: gr.Button, example: Example, inputs: Inpu
         return dict(zip(fields, [*files, used.steps, used.sampler, used.seed], strict=True)) | results.done(outcome)
 
     shown = {*fields, *results.all}
-    played = card.click(play, None, shown, concurrency_limit=4, api_visibility="private", show_progress="hidden")
-    played.success(None, js=SHOW_RESULT % example.task)
+    opened = card.click(
+        lambda: results.opening() | buttons(inputs, busy=False),
+        None,
+        {*results.all, inputs.run, inputs.cancel},
+        cancels=[running],
+        queue=False,
+        api_visibility="private",
+        js=FORGET,
+    )
+    played = opened.then(
+        play, None, shown, concurrency_id=EXAMPLE, concurrency_limit=1, api_visibility="private", show_progress="hidden"
+    )
+    played.success(None, js=SHOW_RESULT % ("", example.task))
+    played.failure(results.at_rest, None, results.all, queue=False, api_visibility="private")
