@@ -65,7 +65,14 @@ def test_an_error_in_the_model_frees_it(studio: Studio, converter: EchoConverter
     assert not studio._busy.locked()
 
 
+def test_only_the_first_run_waits_for_the_model_to_load(studio: Studio, form: Form):
+    first = next(studio.convert(MATCH, form)).status
+    studio.warm()
+    assert (first.startswith("Loading the model"), next(studio.convert(MATCH, form)).status) == (True, "Getting ready")
+
+
 def test_a_second_visitor_waits_and_then_gets_the_sound(studio: Studio, form: Form):
+    studio.warm()
     studio._busy.acquire()
     updates = studio.convert(MATCH, form)
     assert [next(updates).status for _ in range(2)] == ["Getting ready", "Waiting for the visitor before you"]

@@ -118,7 +118,7 @@ def table(caption: str, rows: list[Row]) -> str:
 
 
 def _cell(value: str | None) -> str:
-    return f"<td>{escape(value or '')}</td>"
+    return "<td>{}</td>".format(escape(value or "").replace(" (", " <wbr>("))  # the only place to break a line
 
 
 def picture(alt_text: str, name: str, *classes: str, visible: bool = True) -> gr.Image:
