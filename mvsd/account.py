@@ -115,7 +115,7 @@ def _made(conversion: Conversion) -> list[Row]:
         **({"Photo taken for": _place(read)} if read else {}),
         **{name: f"{value:g} {unit}" for name, (value, unit) in told.items() if value is not None},
         "Seed": str(settings.seed),
-        "Steps and sampler": f"{settings.steps}, {settings.sampler}",
+        "Steps and sampler": conversion.sampling,
         "System": conversion.system,
         "Checkpoint": conversion.checkpoint_sha256[:12] or "none",
         **({"Time taken": f"{conversion.seconds:.1f} s on {conversion.device}"} if ran else {}),

@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from mvsd.conversion import OnStep
-from mvsd.errors import UserError
+from mvsd.out_folder import make_out
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "assets" / "examples"
 SPEECH, PICTURE = EXAMPLES / "speech_slt_1.wav", EXAMPLES / "room_church.jpg"
@@ -78,12 +78,7 @@ def bench(
 
     threads: of torch in each process; 0 leaves it to torch. Raises UserError where out cannot be written to.
     """
-    out = Path(out)
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"{out} cannot be made ({error.strerror}). Choose another folder.") from error
-    speeds = []
+    out, speeds = make_out(out), []
     for done, system in enumerate(chosen, 1):
         with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as alone:
             speeds.append(alone.submit(measure, system, str(weights), threads).result())

@@ -12,7 +12,7 @@ import typer
 from mvsd.cli_lab import lab_app
 from mvsd.cli_label import label_app
 from mvsd.cli_measure import measure_app
-from mvsd.cli_options import T60, Bar, Distance, Out, Sampler, Seed, Speech, Steps, System, Weights, say
+from mvsd.cli_options import T60, Bar, Distance, Out, Sampler, Seed, Speech, Steps, System, Weights, loading, say
 from mvsd.cli_study import study_app
 from mvsd.conversion import Settings
 from mvsd.errors import UserError
@@ -30,6 +30,7 @@ app.add_typer(measure_app)
 
 def _convert(system: str, task: str, files: tuple[Path, Path | None, Path], settings, weights: str | None) -> None:
     """files: speech, picture, where to."""
+    loading(f"{system} for {task}")
     from mvsd import converters, systems
 
     speech, image, out = files
@@ -40,7 +41,7 @@ def _convert(system: str, task: str, files: tuple[Path, Path | None, Path], sett
     checkpoint = made.checkpoint_sha256[:12] or "no weights"
     print(
         f"{out}: {len(made.audio) / made.sample_rate:.2f} s by {made.system} ({checkpoint}), "
-        f"{made.settings.steps} steps of {settings.sampler}, seed {settings.seed}, {made.seconds:.2f} s of work on "
+        f"{made.sampling}, seed {settings.seed}, {made.seconds:.2f} s of work on "
         f"{made.device}, real-time factor {made.real_time_factor:.3f}{read}{lowered}"
     )
 
@@ -85,6 +86,7 @@ def t60(
     weights: Weights = None,
 ) -> None:
     """T60 as heard in a recording, without knowing the room (blind)."""
+    loading("the T60 estimator")
     from mvsd.audio import load
     from mvsd.checkpoint import find_weights
     from mvsd.converters import WEIGHTS

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from mvsd.cli_options import Bar, Weights, loading
+
 lab_app = typer.Typer()
 
 
@@ -27,7 +29,7 @@ def ablate(
     lr: Annotated[float, typer.Option(min=0, help="Highest learning rate; 2e-4 suits --init.")] = 1e-3,
 ) -> None:
     """Separate, mutual and mutual training with unpaired recordings, at equal compute."""
-    from mvsd.cli import Bar
+    loading("the pack and the encoder")
     from mvsd.training.ablation import Ablation, Material, run_ablation
 
     shares = tuple(share) if share is not None else (0.25,) if unpaired else ()
@@ -45,6 +47,7 @@ def resound(
     ] = None,
 ) -> None:
     """A recording to its mel and back, by a vocoder that sees nothing else (copy-synthesis)."""
+    loading(f"vocoder {vocoder}")
     from mvsd.converters import WEIGHTS
     from mvsd.resound import resound
 
@@ -61,10 +64,10 @@ def steps(
     limit: Annotated[int, typer.Option(min=1, help="Clips.")] = 8,
     seeds: Annotated[int, typer.Option(min=1, help="Conversions of each clip; ten tell the spread of T60.")] = 1,
     sampler: Annotated[str, typer.Option(help="dpm++, ddim or ddpm.")] = "dpm++",
-    weights: Annotated[str | None, typer.Option(help="Folder or Hub id; the shipped ones if not given.")] = None,
+    weights: Weights = None,
 ) -> None:
     """What fewer network evaluations cost: error, detail, quality, T60 and time by number of steps."""
-    from mvsd.cli import Bar
+    loading("mvsd for match and dereverb")
     from mvsd.converters import WEIGHTS
     from mvsd.few_steps import STEPS, Plan, few_steps
 

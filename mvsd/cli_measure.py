@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from mvsd.cli_options import Bar, Sampler, Seed, Steps, Weights, say
+from mvsd.cli_options import Bar, Sampler, Seed, Steps, Weights, loading, say
 from mvsd.conversion import Settings
 
 measure_app = typer.Typer()
@@ -36,6 +36,7 @@ def evaluate(
     weights: Weights = None,
 ) -> None:
     """Measure systems and controls against the truth: a row a clip, tables with intervals. Exit code 3: rows failed."""
+    loading("measures and systems")
     from mvsd.converters import WEIGHTS
     from mvsd.evaluate.plan import Plan
     from mvsd.evaluate.run import evaluate as measured
@@ -68,6 +69,7 @@ def report(
     out: Annotated[Path, typer.Option(help="Folder for report.md and the figures.")] = Path("report"),
 ) -> None:
     """Put results into the form of the paper's tables and figures, its own numbers in a block apart."""
+    loading("results")
     from mvsd.evaluate.paper import report as write
 
     print(write(folders, out))
@@ -81,6 +83,7 @@ def bench(
     weights: Weights = None,
 ) -> None:
     """Measure how fast the systems are on this machine, side by side."""
+    loading("systems, one after the other in a process of its own")
     from mvsd import bench as speeds
     from mvsd.converters import WEIGHTS
 

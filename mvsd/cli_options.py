@@ -24,6 +24,11 @@ def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
+def loading(what: str) -> None:
+    """Say what takes the seconds before the first sign of progress."""
+    say(f"loading {what} ...")
+
+
 class Bar:
     """A line on stderr that is written anew, a few times a second."""
 

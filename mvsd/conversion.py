@@ -64,7 +64,7 @@ class Conversion:
     source, audio: (samples,) 16 kHz mono, of equal length (the source is padded with silence while the room rings out).
     source_mel, mel: (128, frames) natural log of the mel magnitude, floor 1e-5.
     speech_end: sample at which the source itself ended. gain_db: how far the result was lowered so as not to clip.
-    read: what was read in the picture, if there was one.
+    read: what was read in the picture, if there was one. is_sampled: a sampler ran, with the settings' steps.
     """
 
     source: Tensor
@@ -80,11 +80,19 @@ class Conversion:
     seconds: float
     device: str
     read: Reading | None = None
+    is_sampled: bool = True
 
     @property
     def real_time_factor(self) -> float:
         """Seconds of work for a second of the source."""
         return self.seconds * self.sample_rate / self.speech_end
+
+    @property
+    def sampling(self) -> str:
+        """How it was sampled, in words."""
+        if not self.is_sampled:
+            return "no sampler"
+        return f"{self.settings.steps} {'step' if self.settings.steps == 1 else 'steps'} of {self.settings.sampler}"
 
 
 class Converter(Protocol):

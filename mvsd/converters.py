@@ -43,6 +43,7 @@ class MvsdConverter:
     needs: frozenset[str] = frozenset()
     tail_s = 0.0
     windows_at_once = 8  # a batch of the network
+    is_sampled = True
 
     def __init__(self, denoiser: Denoiser, scene: SceneEncoder, vocoder: Vocoder, device: torch.device | str = "cpu"):
         if denoiser.config.task != self.task:
@@ -83,7 +84,8 @@ class MvsdConverter:
         audio, spoken = self.sound(mel[0], source, settings.seed).cpu(), len(clip.audio)
         audio = rung_out(audio, spoken) if self.tail_s else audio[:spoken]
         read = None if clip.image is None else self.scene.read(condition.scene)
-        origin = Origin(self.name, self.denoiser.checkpoint_sha256, settings, str(self.device), read)
+        checkpoint = self.denoiser.checkpoint_sha256
+        origin = Origin(self.name, checkpoint, settings, str(self.device), read, self.is_sampled)
         yield finished(clip, audio / gain, origin, time.monotonic() - begin)
 
     def _sample(
@@ -171,13 +173,15 @@ def rung_out(audio: Tensor, speech_end: int) -> Tensor:
 
 @dataclass(frozen=True)
 class Origin:
-    """Which system made a clip, from which weights (empty: it has none), how and where; what it read in a picture."""
+    """Which system made a clip, from which weights (empty: it has none), how and where; what it read in a picture, and
+    whether a sampler ran."""
 
     system: str
     checkpoint_sha256: str
     settings: Settings
     device: str
     read: Reading | None = None
+    is_sampled: bool = True
 
 
 def finished(clip: Clip, audio: Tensor, origin: Origin, seconds: float) -> Conversion:

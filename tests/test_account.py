@@ -57,7 +57,7 @@ def test_only_what_decays_is_drawn(matched: Conversion):
 def test_the_seed_and_the_settings_are_told(matched: Conversion):
     rows = told(replace(matched, settings=Settings(steps=3, seed=5, t60_s=1.25)))
     names = ("Seed", "Steps and sampler", "T60 given")
-    assert [rows[name].after for name in names] == ["5", "3, dpm++", "1.25 s"]
+    assert [rows[name].after for name in names] == ["5", "3 steps of dpm++", "1.25 s"]
     assert "T60 given" not in told(matched)
 
 

@@ -25,7 +25,7 @@ from mvsd.evaluate.plan import CONTROLS, Job, Plan, jobs_of, names_for
 from mvsd.evaluate.results import HEAD, RESULTS, append_voice, read_voices, wav_path
 from mvsd.evaluate.run import KILLED, evaluate
 from mvsd.evaluate.summary import summary
-from mvsd.evaluate.tables import closed, write_tables
+from mvsd.evaluate.tables import cell, closed, shares, write_tables
 from mvsd.evaluate.truth import Truth, aligned
 from mvsd.metrics.blind_t60 import blind_t60_s
 
@@ -61,7 +61,8 @@ def test_results_have_the_agreed_columns_and_the_planned_rows(ran):
     firsts = set(CONTROLS) - {"input", "target"}
     assert all(counts[task, name] == 2 for task in ("match", "dereverb") for name in firsts)
     ours = rows[rows["system"] == "mvsd"]
-    assert ours[["checkpoint_sha256", "steps", "seconds", "rtf", "peak_mib"]].notna().all().all()
+    assert ours[["checkpoint_sha256", "steps", "sampler", "seconds", "rtf", "peak_mib"]].notna().all().all()
+    assert rows.loc[rows["system"].isin(["wpe", "blind"]), ["steps", "sampler"]].isna().all().all()
 
 
 def hamming_magnitudes(sound):
@@ -311,6 +312,27 @@ def test_means_are_of_clips_whatever_the_number_of_seeds(tmp_path):
     table = means(read_results(results(tmp_path, lines))).set_index("metric")
     assert table.loc["pesq_wb", "mean"] == 1.5
     assert (table.loc["pesq_wb", "low"], table.loc["pesq_wb", "high"], table.loc["pesq_wb", "clips"]) == (1, 2, 2)
+
+
+def test_seeds_are_no_clips_of_their_own(tmp_path):
+    errors = {"a": (0.5, 0.7, 3.0), "b": (3.0, 3.0, 3.0)}  # of DRR, by seed; 2.5 dB can just be noticed
+    lines = [line(clip, "mvsd", seed=seed, drr_error_db=error) for clip in errors
+             for seed, error in enumerate(errors[clip])]  # fmt: skip
+    rows = read_results(results(tmp_path, lines))
+    within = shares(rows).set_index("metric").loc["within 1 JND DRR"]
+    assert (within["mean"], within["clips"]) == (pytest.approx(1 / 3), 2)
+    told = means(rows).set_index("metric").loc["drr_error_db"]
+    assert told["seed_sd"] == pytest.approx(np.std([1.75, 1.85, 3.0], ddof=1))
+    assert cell(told).startswith("2.2 ±0.695 (1.4 to 3")
+
+
+def test_columns_that_a_network_makes_unsure_are_marked_and_their_floor_is_told(tmp_path):
+    lines = [line(clip, name, c50_db=1.0, drr_db=1.0, c50_error_db=2.0, drr_error_db=8.0, pesq_wb=1.5)
+             for clip in "ab" for name in ("mvsd", "vocoder")]  # fmt: skip
+    text = write_tables(results(tmp_path, lines))
+    assert "| drr_error_db \\* |" in text
+    assert "| pesq_wb |" in text
+    assert "already 8.0 dB in DRR and 2.0 dB in C50 off" in text
 
 
 def test_the_word_error_rate_of_a_set_is_all_errors_over_all_words():

@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "mvsd"
 
 LAYERS = (  # a file imports from its own layer and those before it
-    {"errors"},
+    {"errors", "out_folder"},
     {"clip", "conversion", "forms", "gpu", "examples", "audio", "acoustics", "checkpoint", "diffusion", "polack"},
     {
         "vision",

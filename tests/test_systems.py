@@ -45,6 +45,7 @@ def test_each_installed_system_gives_a_whole_conversion(weights, task):
         assert made.audio.isfinite().all()
         assert made.seconds > 0
         assert bool(made.checkpoint_sha256) == SYSTEMS[name].needs_weights
+        assert made.is_sampled == (name == "mvsd")
 
 
 def test_what_has_no_weights_is_installed_without_any(tmp_path):

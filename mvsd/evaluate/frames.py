@@ -12,6 +12,7 @@ from mvsd.evaluate.results import CLIPS, HEAD, OK, RESULTS
 from mvsd.metrics.statistics import bootstrap_interval
 
 DRAWS = 1000
+MEANS = ("split", "task", "system", "metric", "mean", "low", "high", "clips", "seeds", "seed_sd")
 
 
 def read_results(out: Path) -> pd.DataFrame:
@@ -34,21 +35,24 @@ def metric_columns(rows: pd.DataFrame) -> list[str]:
 
 
 def means(rows: pd.DataFrame) -> pd.DataFrame:
-    """split, task, system, metric, mean, low, high, clips, seeds: mean of a clip's seeds, then of clips.
+    """split, task, system, metric, mean, low, high, clips, seeds, seed_sd: mean of a clip's seeds, then of clips.
 
-    low, high: 95 % interval over rooms, and over speakers too where they are known.
+    low, high: 95 % interval over rooms, and over speakers too where they are known. seed_sd: standard deviation, over
+    the seeds, of the mean of clips; missing where there is one seed.
     """
     good, lines = rows[rows["status"] == OK], []
     names = metric_columns(good)
     for (split, task, system), part in good.groupby(["split", "task", "system"], sort=False):
         about = part.groupby("clip")[["room", "speaker"]].first()
         values = _pooled(part.groupby("clip")[names].mean())
+        spread = part.groupby("seed")[names].mean().std()  # NaN for one seed
         for name in names:
             kept = values[name].dropna()
             if len(kept):
                 low, high = interval(kept, about)
-                lines.append([split, task, system, name, kept.mean(), low, high, len(kept), part["seed"].nunique()])
-    return pd.DataFrame(lines, columns=["split", "task", "system", "metric", "mean", "low", "high", "clips", "seeds"])
+                told = [kept.mean(), low, high, len(kept), part["seed"].nunique(), spread[name]]
+                lines.append([split, task, system, name, *told])
+    return pd.DataFrame(lines, columns=MEANS)
 
 
 def _pooled(values: pd.DataFrame) -> pd.DataFrame:

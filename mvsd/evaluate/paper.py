@@ -9,6 +9,7 @@ from mvsd.errors import UserError
 from mvsd.evaluate.paper_figures import spectrogram_grid
 from mvsd.evaluate.paper_tables import read_run, tables
 from mvsd.evaluate.published import published
+from mvsd.out_folder import make_out
 
 FIGURES = {"match": "figure-4.png", "dereverb": "figure-5.png"}
 INTRO = """In the form of Ma et al. 2024 (arXiv 2407.10373), measured on our data. In brackets 95 % intervals over rooms
@@ -18,14 +19,10 @@ each room."""
 
 def report(folders: Sequence[str | Path], out: str | Path) -> str:
     """Write out/report.md and the grids of spectrograms. Returns the text. Raises UserError for no results."""
-    out = Path(out)
     runs = [read_run(Path(folder)) for folder in folders]
     if len({run.name for run in runs}) < len(runs):
         raise UserError("Two of the folders have one name. Rename one: the tables tell runs apart by it.")
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"{out} cannot be made ({error.strerror}). Choose another folder.") from error
+    out = make_out(out)
     blocks = [f"## {title}\n\n{text}" for title, text in tables(runs)]
     for (task, name), number in zip(FIGURES.items(), (4, 5)):
         if spectrogram_grid([run.folder for run in runs], task, out / name):

@@ -27,6 +27,7 @@ from mvsd.evaluate.results import FAILED, Results, Row
 from mvsd.evaluate.tables import write_tables
 from mvsd.evaluate.truth import has_dry, listed, read, truth_of
 from mvsd.evaluate.work import Place
+from mvsd.out_folder import make_out
 from mvsd.systems import SYSTEMS, installed, load
 
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -60,7 +61,7 @@ def evaluate(
     tasks = _tasks(plan, has_dry(clips))
     named = judges.chosen(plan.judges) if _checked(plan) == "all" else None
     names = {task: _names(plan, task, weights) for task in tasks}
-    _make(out)
+    make_out(out)
     ears = work.ears_in(str(weights))
     results.remember(out, _asked(data, plan, str(weights)) | {"judges": named, "ears": list(ears)})
     results.write_clips(out, clips)
@@ -99,13 +100,6 @@ def _names(plan: Plan, task: str, weights: str | Path) -> list[str]:
         if name in SYSTEMS and name not in able:
             load(name, task, weights)
     return names
-
-
-def _make(out: Path) -> None:
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"{out} cannot be made ({error.strerror}). Choose another folder.") from error
 
 
 def _tasks(plan: Plan, is_paired: bool) -> tuple[str, ...]:

@@ -82,7 +82,7 @@ def _pays(part: pd.DataFrame) -> str:
 
 
 def _rank(part: pd.DataFrame) -> str:
-    heard = _of(part, OURS).dropna(subset=["t60_s", "t60_true_s"])
+    heard = _of(part, OURS).groupby("clip")[["t60_s", "t60_true_s"]].mean().dropna()
     if len(heard) < 3:
         return ""
     rank = heard["t60_s"].corr(heard["t60_true_s"], method="spearman")

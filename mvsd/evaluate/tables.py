@@ -24,15 +24,18 @@ GROUPS = {  # title -> columns, or their beginnings where a judge's name follows
 }
 JNDS = {"t60_error_jnd": ("T60", 1.0), "c50_error_db": ("C50", JND_C50_DB), "drr_error_db": ("DRR", JND_DRR_DB)}
 CLOSED = ("pesq_wb", "WER(", "EER(")
+CLARITY = ("c50_", "drr_", "within 1 JND C50", "within 2 JND C50", "within 1 JND DRR", "within 2 JND DRR")
 FOOT = """`stft` is the mean squared difference of linear magnitudes (512/160/400 Hamming) as is, `stft_level` with the
 target at a peak of 1 and the result at its power; `log` forms of ln(magnitude + 1e-5). `error_db` is the log-mel error
 of a system's own mel, `sound_db` of its sound. Judges are named in brackets: their numbers compare with no other
 judge's. `closed` is (in - out) / (in - ceiling). `input` is what was given, `target` what was wanted, `vocoder` the
 target's mel made audible by our inverse, `oracle` the true response (dereverb: its regularised inverse); `shuffled`,
 `no_picture` and `oracle_numbers` are mvsd with another room's picture, none, and the true T60 and DRR. All controls but
-`input` and `target` are measured on the first clip of each room. C50 and DRR are those of the response that leads from
-dry speech to the result; see the row `vocoder` for how far that can be trusted. In brackets 95 % intervals, bootstrap
-over rooms, and speakers where known."""
+`input` and `target` are measured on the first clip of each room. In brackets 95 % intervals, bootstrap over rooms, and
+speakers where known. Where there are several seeds a clip, a clip counts by the mean of its seeds, and ± is how far the
+means of single seeds spread (standard deviation)."""
+UNSURE = """* C50 and DRR are read from the response that leads from dry speech to the result. That holds for what a
+room or a response made (`target`, `oracle`, `blind`), not for what a network made: its phases are not a room's."""
 
 
 def write_tables(out: Path) -> str:
@@ -41,7 +44,7 @@ def write_tables(out: Path) -> str:
     table = pd.concat([means(rows), shares(rows), error_rates(rows, out)], ignore_index=True)
     table = pd.concat([table, closed(table)], ignore_index=True)
     table.to_csv(out / "table.csv", index=False, float_format="%.6g")
-    parts = [summary(rows), *_blocks(rows, table), *judge_floor(rows), FOOT, _failures(rows)]
+    parts = [summary(rows), *_blocks(rows, table), *judge_floor(rows), clarity_floor(rows), FOOT, _failures(rows)]
     text = "\n\n".join(part for part in parts if part)
     (out / "table.md").write_text(text + "\n", encoding="utf-8")
     write_figures(out, rows, table)
@@ -49,17 +52,18 @@ def write_tables(out: Path) -> str:
 
 
 def shares(rows: pd.DataFrame) -> pd.DataFrame:
-    """Shares of clips whose error of T60, C50 and DRR is within one and two just-noticeable differences."""
+    """Shares of clips whose error of T60, C50 and DRR is within one and two just-noticeable differences.
+
+    A clip of several seeds counts by the share of its seeds.
+    """
     lines = []
     for (split, task, system), part in rows[rows["status"] == OK].groupby(["split", "task", "system"], sort=False):
         for column, (name, jnd) in JNDS.items():
             if column in part and part[column].notna().any():
-                errors = part[column].to_numpy(float)
+                clips = part.loc[part[column].notna(), "clip"].nunique()
                 for many in (1, 2):
-                    share = share_within(errors, many * jnd)
-                    lines.append(
-                        [split, task, system, f"within {many} JND {name}", share, int(np.isfinite(errors).sum())]
-                    )
+                    by_clip = part.groupby("clip")[column].agg(lambda errors, of=many * jnd: share_within(errors, of))
+                    lines.append([split, task, system, f"within {many} JND {name}", by_clip.mean(), clips])
     return pd.DataFrame(lines, columns=["split", "task", "system", "metric", "mean", "clips"])
 
 
@@ -128,7 +132,8 @@ def _named(part: pd.DataFrame, start: str) -> list[str]:
 
 def grid(part: pd.DataFrame, names: list[str]) -> str:
     """Systems down, metrics across, in Markdown."""
-    lines = ["| system | clips | " + " | ".join(names) + " |", "|---" * (len(names) + 2) + "|"]
+    heads = [f"{name} \\*" if name.startswith(CLARITY) else name for name in names]
+    lines = ["| system | clips | " + " | ".join(heads) + " |", "|---" * (len(names) + 2) + "|"]
     for system, group in part.groupby("system", sort=False):
         at = group.set_index("metric")
         cells = [cell(at.loc[name]) if name in at.index else "" for name in names]
@@ -138,9 +143,9 @@ def grid(part: pd.DataFrame, names: list[str]) -> str:
 
 
 def cell(line: pd.Series) -> str:
-    low, high = line.get("low"), line.get("high")
+    low, high, spread = line.get("low"), line.get("high"), line.get("seed_sd")
     between = f" ({number(low)} to {number(high)})" if pd.notna(low) and line["clips"] > 1 else ""
-    return f"{number(line['mean'])}{between}"
+    return number(line["mean"]) + (f" ±{number(spread)}" if pd.notna(spread) else "") + between
 
 
 def number(value: float) -> str:
@@ -161,6 +166,18 @@ def _floor(rows: pd.DataFrame, known: pd.Series, ear: str) -> str:
     if len(errors):
         parts.append(f"{errors.mean():.2f} s between judge and room on the truth itself ({len(errors)} clips)")
     return f"Floor of RTE({ear}): {'; '.join(parts)}." if parts else ""
+
+
+def clarity_floor(rows: pd.DataFrame) -> str:
+    """What the marked columns are worth: how far a mere copy of the truth already is from it."""
+    if not rows.columns.isin(["c50_db"]).any() or not rows["c50_db"].notna().any():
+        return ""
+    far = {name: mean_of(rows, "match", "vocoder", f"{name.lower()}_error_db") for name in ("DRR", "C50")}
+    if not np.isfinite(list(far.values())).all():
+        return UNSURE
+    told = " and ".join(f"{error:.1f} dB in {name}" for name, error in far.items())
+    floor = f"Here the row `vocoder`, a copy of the truth, is already {told} off: differences of that size say nothing."
+    return f"{UNSURE} {floor}"
 
 
 def _failures(rows: pd.DataFrame) -> str:

@@ -133,8 +133,8 @@ def _shuffled(job: Job, converter: Converter, clip: Clip, truth: Truth, place: P
 def _provenance(made: Conversion) -> Row:
     return {
         "checkpoint_sha256": made.checkpoint_sha256,
-        "steps": made.settings.steps,
-        "sampler": made.settings.sampler,
+        "steps": made.settings.steps if made.is_sampled else "",
+        "sampler": made.settings.sampler if made.is_sampled else "",
         "seconds": round(made.seconds, 4),
         "rtf": round(made.real_time_factor, 5),
     }

@@ -41,7 +41,8 @@ def decay_t60_s(audio: Tensor, end: int) -> float:
 def response_between(wet: Tensor, dry: Tensor) -> np.ndarray:
     """The response that leads from dry to wet, by regularised division of spectra; direct sound at sample 40.
 
-    On 120 simulated rooms and 5 s of speech its C50 is within 0.4 dB and its DRR within 0.1 dB of the true ones.
+    On 120 simulated rooms and 5 s of speech its C50 is within 0.4 dB and its DRR within 0.1 dB of the true ones. Of
+    what a network made it tells little: a mere copy-synthesis of the truth is 8 dB of DRR off.
     """
     wet, dry = in_step(wet, dry)
     size = 2 * len(dry)
@@ -59,5 +60,5 @@ def clarity(wet: Tensor, dry: Tensor) -> tuple[float, float]:
 
 def share_within(errors: np.ndarray, jnd: float) -> float:
     """Share of errors that are at most one just-noticeable difference; of those that are numbers."""
-    errors = errors[np.isfinite(errors)]
+    errors = np.asarray(errors)[np.isfinite(errors)]
     return float((np.abs(errors) <= jnd).mean()) if len(errors) else float("nan")

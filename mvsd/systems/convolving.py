@@ -44,5 +44,5 @@ class Convolving(ABC):
         wet = fftconvolve(clip.audio.numpy(), self.response(condition, settings))
         audio = rung_out(torch.from_numpy(wet).float(), len(clip.audio))
         yield Progress(1, 1, log_mel(audio[None])[0])
-        origin = Origin(self.name, self.checkpoint_sha256, settings, self.device)
+        origin = Origin(self.name, self.checkpoint_sha256, settings, self.device, is_sampled=False)
         yield finished(clip, audio, origin, time.monotonic() - begin)

@@ -123,5 +123,6 @@ class SpectrumConverter:
         audio = (rung_out(audio, spoken) if self.matches else audio[:spoken]) / gain
         yield Progress(1, 1, log_mel(audio[None])[0])
         read = None if clip.image is None else self.scene.read(condition.scene)
-        origin = Origin(self.name, self.network.checkpoint_sha256, settings, str(self.device), read)
+        checkpoint = self.network.checkpoint_sha256
+        origin = Origin(self.name, checkpoint, settings, str(self.device), read, is_sampled=False)
         yield finished(clip, audio, origin, time.monotonic() - begin)

@@ -61,6 +61,7 @@ class AtOnce(MvsdConverter):
     """One network evaluation, whatever number of steps is asked for."""
 
     network = Regressor
+    is_sampled = False
 
     def stream(self, clip: Clip, settings: Settings) -> Iterator[Progress | Conversion]:
         yield from super().stream(clip, replace(settings, steps=1))

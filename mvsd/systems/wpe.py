@@ -40,5 +40,5 @@ class Wpe:
         begin = time.monotonic()
         audio = wpe(clip.audio)
         yield Progress(1, 1, log_mel(audio[None])[0])
-        origin = Origin(self.name, "", replace(settings, steps=1), "cpu")
+        origin = Origin(self.name, "", replace(settings, steps=1), "cpu", is_sampled=False)
         yield finished(clip, audio, origin, time.monotonic() - begin)
