@@ -65,7 +65,7 @@ def evaluate(
 
 @measure_app.command()
 def report(
-    folders: Annotated[list[Path], typer.Argument(help="Folders written by `evaluate`; their names label the tables.")],
+    folders: Annotated[list[Path], typer.Argument(help="Folders of `evaluate` and `steps`; names label tables.")],
     out: Annotated[Path, typer.Option(help="Folder for report.md and the figures.")] = Path("report"),
 ) -> None:
     """Put results into the form of the paper's tables and figures, its own numbers in a block apart."""

@@ -29,6 +29,7 @@ from mvsd.metrics.undefined import Undefined
 
 STEPS = (1, 2, 4, 6, 10, 25, 50, 250)
 CONVERTERS = {"match": Reverberator, "dereverb": Dereverberator}
+STEPS_CSV = "steps.csv"
 KEYS = ("task", "steps", "clip", "seed")
 MEASURES = ("error_db", "detail", "pesq", "dnsmos", "t60_s", "t60_true_s", "seconds")
 NEEDED = {"clean", "reverb", "image"}
@@ -56,7 +57,7 @@ def few_steps(
     clips = [clip for clip in listed if clip.files.keys() >= NEEDED][: plan.limit]
     if not clips:
         raise UserError(f"{data} holds no clips with pictures. Make them with: python -m mvsd rooms --speech DIR")
-    file = Path(out) / "steps.csv"
+    file = Path(out) / STEPS_CSV
     file.parent.mkdir(parents=True, exist_ok=True)
     done = _done(file)
     converters = {task: kind.from_pretrained(weights) for task, kind in CONVERTERS.items()}

@@ -352,6 +352,16 @@ def test_our_table_is_of_means_over_means(tmp_path):
     assert "+0.200 (+0.200 to +0.200)" in table
 
 
+def test_seen_rooms_are_not_averaged_with_unseen_ones(tmp_path):
+    lines = [line(clip, name, error_db=error) for clip, error in (("a", 4.0), ("b", 6.0)) for name in ("mvsd", "input")]
+    text = write_tables(results(tmp_path, lines, ABOUT + "a,1,x,train,1\nb,2,y,unseen,0\n"))
+    seen, unseen = (text.split(f"## Ours, {split}")[1] for split in ("train", "unseen"))
+    assert "result, dB | 4.00 |" in seen.split("## ")[0]
+    assert "result, dB | 6.00 |" in unseen.split("## ")[0]
+    assert "## match, train (training clips)" in text
+    assert "## match, unseen\n" in text
+
+
 def test_the_gap_closed_is_from_input_to_target():
     values = {"input": 1.5, "mvsd": 2.0, "target": 4.5}
     table = pd.DataFrame([["all", "match", name, "pesq_wb", mean] for name, mean in values.items()],

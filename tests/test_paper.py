@@ -11,6 +11,7 @@ from mvsd.evaluate.paper import report
 from mvsd.evaluate.paper_tables import read_run, tables
 from mvsd.evaluate.published import published
 from mvsd.evaluate.results import ASKED, wav_path
+from mvsd.few_steps import KEYS, MEASURES, STEPS_CSV
 
 VALUES = {
     ("match", "input", "stft_level"): 1.5,
@@ -57,6 +58,17 @@ def test_runs_that_differ_in_steps_weights_or_unpaired_share_are_told_apart(tmp_
     assert rows["Table 4c"] == ["usual", "25"]
     assert rows["Table 4d"] == ["5 %", "25 %"]
     assert "match: real-time factor" in found["Table 4c"]
+
+
+def test_a_folder_of_steps_is_told_under_table_4c(tmp_path):
+    (tmp_path / "ladder").mkdir()
+    rows = [("match", steps, "a", 0, 6.0 - steps, 0.9, 1.5, 3.0, 0.4, 0.5, 0.1 * steps) for steps in (1, 2)]
+    pd.DataFrame(rows, columns=[*KEYS, *MEASURES]).to_csv(tmp_path / "ladder" / STEPS_CSV, index=False)
+    text = report([run_of(tmp_path / "first"), tmp_path / "ladder"], tmp_path / "out")
+    told = text.split("## Table 4c")[1].split("## ")[0]
+    assert "ladder, fixed weights" in told
+    assert "| match | 2 | 4.000 |" in told
+    assert "Not measured" not in told
 
 
 def test_the_published_numbers_stand_apart(tmp_path):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mvsd.errors import UserError
 from mvsd.evaluate.paper_figures import spectrogram_grid
-from mvsd.evaluate.paper_tables import read_run, tables
+from mvsd.evaluate.paper_tables import is_ladder, read_run, tables
 from mvsd.evaluate.published import published
 from mvsd.out_folder import make_out
 
@@ -18,12 +18,16 @@ each room."""
 
 
 def report(folders: Sequence[str | Path], out: str | Path) -> str:
-    """Write out/report.md and the grids of spectrograms. Returns the text. Raises UserError for no results."""
-    runs = [read_run(Path(folder)) for folder in folders]
+    """Write out/report.md and the grids of spectrograms. Returns the text. Raises UserError for no results.
+
+    folders: of `evaluate` and of `steps`.
+    """
+    ladders = [Path(folder) for folder in folders if is_ladder(Path(folder))]
+    runs = [read_run(Path(folder)) for folder in folders if Path(folder) not in ladders]
     if len({run.name for run in runs}) < len(runs):
         raise UserError("Two of the folders have one name. Rename one: the tables tell runs apart by it.")
     out = make_out(out)
-    blocks = [f"## {title}\n\n{text}" for title, text in tables(runs)]
+    blocks = [f"## {title}\n\n{text}" for title, text in tables(runs, ladders)]
     for (task, name), number in zip(FIGURES.items(), (4, 5)):
         if spectrogram_grid([run.folder for run in runs], task, out / name):
             blocks.append(

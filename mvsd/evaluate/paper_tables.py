@@ -15,6 +15,7 @@ from mvsd.evaluate.plan import OURS
 from mvsd.evaluate.published import markdown
 from mvsd.evaluate.results import ASKED
 from mvsd.evaluate.tables import cell
+from mvsd.few_steps import STEPS_CSV, summary
 
 SAME_SIZE = (OURS, "unet", "unet_gan")  # one network, trained alike
 STFT = {"stft": "STFT as is", "stft_level": "STFT level-matched"}
@@ -48,10 +49,21 @@ def read_run(folder: Path) -> Run:
     return Run(folder.resolve().name, folder, asked, table)
 
 
-def tables(runs: Sequence[Run]) -> Iterator[tuple[str, str]]:
-    """(title, Markdown) of each table; in place of one that cannot be made, what it needs."""
+def is_ladder(folder: Path) -> bool:
+    """Whether it is a folder of `steps`."""
+    return (folder / STEPS_CSV).is_file()
+
+
+def tables(runs: Sequence[Run], ladders: Sequence[Path] = ()) -> Iterator[tuple[str, str]]:
+    """(title, Markdown) of each table; in place of one that cannot be made, what it needs. ladders: of `steps`."""
     for title, make, needs in TABLES:
-        yield title, make(runs) or f"Not measured: {needs}."
+        parts = [make(runs), *(ladder(folder) for folder in (ladders if make is table_4c else ()))]
+        yield title, "\n\n".join(filter(None, parts)) or f"Not measured: {needs}."
+
+
+def ladder(folder: Path) -> str:
+    """What fewer steps cost on fixed weights, as `steps` tells it."""
+    return f"{folder.resolve().name}, fixed weights:\n\n{summary(pd.read_csv(folder / STEPS_CSV))}"
 
 
 def table_1(runs: Sequence[Run]) -> str:
@@ -98,7 +110,7 @@ TABLES: tuple[tuple[str, Callable[[Sequence[Run]], str], str], ...] = (
     ("Table 2: dereverberation", table_2, "a run of --task dereverb; WER and EER with --metrics all"),
     ("Table 4a: ways of training", table_4a, "runs on one data set with the --weights of each way"),
     ("Table 4b: diffusion, same parameters and compute", table_4b, f"a run with two of {', '.join(SAME_SIZE)}"),
-    ("Table 4c: steps", table_4c, "runs on one data set and weights with several --steps"),
+    ("Table 4c: steps", table_4c, "runs on one data set and weights with several --steps, or a folder of `steps`"),
     ("Table 4d: unpaired recordings", table_4d, "runs whose folders are named unpaired-5, unpaired-25 ..."),
 )
 

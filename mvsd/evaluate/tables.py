@@ -44,11 +44,18 @@ def write_tables(out: Path) -> str:
     table = pd.concat([means(rows), shares(rows), error_rates(rows, out)], ignore_index=True)
     table = pd.concat([table, closed(table)], ignore_index=True)
     table.to_csv(out / "table.csv", index=False, float_format="%.6g")
-    parts = [summary(rows), *_blocks(rows, table), *judge_floor(rows), clarity_floor(rows), FOOT, _failures(rows)]
+    parts = [*_summaries(rows), *_blocks(rows, table), *judge_floor(rows), clarity_floor(rows), FOOT, _failures(rows)]
     text = "\n\n".join(part for part in parts if part)
     (out / "table.md").write_text(text + "\n", encoding="utf-8")
     write_figures(out, rows, table)
     return text
+
+
+def _summaries(rows: pd.DataFrame) -> list[str]:
+    """Ours in one table, a split each: rooms that were seen in training are not averaged with others."""
+    parts = {split: summary(part) for split, part in rows.groupby("split", sort=False)}
+    told = {split: text for split, text in parts.items() if text}
+    return [f"## Ours, {split}\n\n{text}" if len(told) > 1 else text for split, text in told.items()]
 
 
 def shares(rows: pd.DataFrame) -> pd.DataFrame:
