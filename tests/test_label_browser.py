@@ -23,12 +23,22 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.browser
 CLIPS = 10  # 100 of them take five minutes of a busy core
+GERMAN = [
+    {
+        "id": "faults",
+        "kind": "regions",
+        "ask": {"en": "Faults?", "de": "Fehler?"},
+        "choices": [{"en": "buzz", "de": "Brummen"}],
+    },
+    {"id": "comment", "kind": "text", "ask": {"en": "Comment", "de": "Kommentar"}},
+]
 
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, LiveLabels]]:
     studies = tmp_path_factory.mktemp("projects")
     make_project(studies / "faults", CLIPS)
+    make_project(studies / "fehler", 1, title={"en": "Two", "de": "Zwei"}, languages=["en", "de"], form=GERMAN)
     shelf = open_shelf(studies, ASKER)
     page = launch(Studio(lambda task: EchoConverter(), tmp_path_factory.mktemp("none")), shelf=shelf)
     yield page.local_url, shelf.labels["faults"]
@@ -49,6 +59,8 @@ def test_clips_are_labelled_by_keyboard_on_a_phone(
     page.goto(address)
     tab = page.get_by_role("tab", name="Label")
     tab.focus()
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Faults").focus()
     page.keyboard.press("Enter")
     page.locator("#label input[name=rater]").focus()
     page.keyboard.type("<b>ann")
@@ -104,10 +116,44 @@ def test_unsaved_work_outlives_a_reload_and_a_region_is_seen_as_it_is_drawn(
     page.reload()
     page.get_by_text("Your unsaved work on this clip is back.").wait_for()
     assert page.locator(".regions li").count() == 1
+    liveness = page.locator("input[name=liveness]:checked")
+    assert liveness.input_value() == "dry"
     assert page.locator("textarea").input_value() == "odd"
-    assert page.locator("input[name=liveness]:checked").input_value() == "dry"
+    page.keyboard.press("u")  # step by step, as without the reload
+    assert (page.locator("textarea").input_value(), liveness.count()) == ("", 1)
+    page.keyboard.press("u")
+    assert (liveness.count(), page.locator(".regions li").count()) == (0, 1)
+    page.keyboard.press("u")
+    assert page.locator(".regions li").count() == 0
+    page.get_by_role("button", name="Undo", disabled=True).wait_for()
+    page.reload()
+    page.get_by_text("2 to answer.").wait_for()
     page.get_by_role("button", name="Another name").click()
     page.locator("input[name=rater]").wait_for()
     page.goto(f"{address}label/other/")
     page.get_by_text("This label project is not open.").wait_for()
+    context.close()
+
+
+def test_a_rater_chooses_the_language(browser: Browser, running: tuple[str, LiveLabels]):  # noqa: F811
+    context = browser.new_context()
+    page = context.new_page()
+    page.set_default_timeout(60_000)
+    page.goto(f"{running[0]}label/fehler/")
+    page.get_by_label("Language").select_option("de")
+    page.get_by_role("heading", name="Zwei").wait_for()
+    page.get_by_label("Ihr Name oder ein Pseudonym").fill("cem")
+    page.get_by_role("button", name="Beginnen").click()
+    page.get_by_text("Sie beschriften als cem").wait_for()
+    page.locator(".play:not(:disabled)").wait_for()
+    for key in ("1", "ArrowRight", "1"):
+        page.keyboard.press(key)
+    page.get_by_text("Markiert.").wait_for()
+    assert page.locator(".mark", has_text="Brummen").count() == 1
+    page.reload()
+    page.get_by_text("Ihre ungespeicherte Arbeit an dieser Aufnahme ist wieder da.").wait_for()
+    page.keyboard.press("Enter")
+    page.get_by_text("1 Beschriftungen von cem sind gespeichert").wait_for()
+    page.get_by_role("button", name="Zurück zur letzten").click()
+    page.get_by_text("schon gespeichert").wait_for()
     context.close()

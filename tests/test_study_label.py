@@ -33,13 +33,14 @@ FORM = [
 ]
 
 
-def make_project(folder: Path, items: int = 3) -> Path:
+def make_project(folder: Path, items: int = 3, **changes) -> Path:
+    """changes: entries of label.yaml."""
     folder.mkdir(parents=True)
     for i in range(items):
         tone = 0.1 * np.sin(2 * np.pi * 220 * (i + 1) * np.arange(8000) / 16_000)
         soundfile.write(folder / f"{i}.wav", tone, 16_000)
     clips = [{"id": f"clip-{i}", "clip": f"{i}.wav"} for i in range(items)]
-    project = {"title": "Faults", "instructions": "Listen.", "form": FORM, "items": clips}
+    project = {"title": "Faults", "instructions": "Listen.", "form": FORM, "items": clips} | changes
     (folder / "label.yaml").write_text(yaml.safe_dump(project), encoding="utf-8")
     return folder
 
@@ -66,10 +67,32 @@ def label_all(labels: LiveLabels, name: str, **values) -> None:
 
 
 def test_a_fault_in_label_yaml_names_its_line():
-    with pytest.raises(UserError, match=r"line 4: raters: got '1'"):
+    with pytest.raises(UserError, match=r"line 5: raters: got '1'"):
         project_from(TEMPLATE.replace("raters: 2", "raters: 1"))
-    with pytest.raises(UserError, match=r"line 11: form.3.choices: one is given twice"):
+    with pytest.raises(UserError, match=r"line 12: form.3.choices: one is given twice"):
         project_from(TEMPLATE.replace("[noise, clipping, echo]", "[noise, noise]"))
+
+
+def test_a_text_that_lacks_a_language_is_named():
+    with pytest.raises(UserError, match=r"line 2: title: has no text in de"):
+        project_from(TEMPLATE.replace("[en] ", "[en, de]").replace("A name that raters see", "{en: Rooms}"))
+    with pytest.raises(UserError, match=r"form.3.choices.0: has no text in de"):
+        project_from(TEMPLATE.replace("[en] ", "[en, de]").replace("[noise,", "[{en: noise},"))
+
+
+def test_a_rater_reads_in_their_language_and_the_first_text_is_stored(tmp_path: Path):
+    liveness = {"id": "liveness", "kind": "choice", "ask": {"en": "Live?", "de": "Hallig?"}}
+    choices = [{"en": "dry", "de": "trocken"}, {"en": "live", "de": "hallig"}]
+    form = [liveness | {"choices": choices}]
+    labels = live(make_project(tmp_path / "rooms", languages=["en", "de"], form=form))
+    assert labels.welcome("de")["languages"] == ["en", "de"]
+    token = labels.begin("ann", "de")
+    state = live(labels.opened.folder).state(token)  # the language outlives the server
+    assert (state["language"], state["form"][0]["ask"]) == ("de", "Hallig?")
+    assert state["form"][0]["choices"][1] == {"value": "live", "label": "hallig"}
+    labels.save(token, {"item": state["item"], "revision": 1, "values": {"liveness": "live"}})
+    assert values_of(all_rows(labels.results)[0]) == {"liveness": "live"}
+    assert labels.state(labels.begin("bob", "xx"))["language"] == "en"
 
 
 def test_init_writes_a_project_that_lacks_its_clips_alone(tmp_path: Path):
@@ -147,8 +170,11 @@ def test_undo_puts_a_saved_label_back_to_be_changed(folder: Path):
     labels = live(folder)
     token = labels.begin("ann")
     label(labels, token, rating=1)
+    assert labels.state(token)["can_undo"]
     back = labels.undo(token)
-    assert (back["values"]["rating"], back["revision"]) == (1, 2)
+    assert (back["values"]["rating"], back["revision"], back["can_undo"]) == (1, 2, False)
+    with pytest.raises(UserError, match="no label before"):
+        labels.undo(token)
     label(labels, token, rating=5)
     (row,) = latest(all_rows(labels.results))
     assert values_of(row)["rating"] == 5

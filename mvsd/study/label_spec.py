@@ -9,12 +9,23 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from mvsd.errors import UserError
-from mvsd.study.parts import Count, Name, Part, Words, checked, read_text
+from mvsd.study.parts import (
+    IN_EACH_LANGUAGE,
+    Count,
+    Name,
+    Part,
+    Words,
+    checked,
+    language_faults,
+    read_text,
+    words,
+)
 
 LABELS = "label.yaml"
 REGIONS, CHOICE, TAGS, RATING, TEXT = "regions", "choice", "tags", "rating", "text"
 MOST_CHOICES = 9  # one for each of the keys 1 to 9
 NEEDS_CHOICES = (REGIONS, CHOICE, TAGS)
+Choice = Annotated[dict[str, Annotated[str, Field(min_length=1, max_length=80)]], Field(min_length=1), IN_EACH_LANGUAGE]
 
 
 class Asked(Part):
@@ -26,10 +37,15 @@ class Asked(Part):
     id: Name
     kind: Literal["regions", "choice", "tags", "rating", "text"]
     ask: Words
-    choices: list[Annotated[str, Field(min_length=1, max_length=80)]] = []
+    choices: list[Choice] = []
     most: Annotated[int, Field(ge=2, le=MOST_CHOICES)] = 5
     ordered: bool = False
     required: bool | None = None  # None: choices and ratings are
+
+    @property
+    def names(self) -> list[str]:
+        """What is stored of the choices, whatever the language of the page: the text that was given first."""
+        return [words(choice, "") for choice in self.choices]
 
     @property
     def is_required(self) -> bool:
@@ -49,6 +65,7 @@ class LabelProject(Part):
 
     title: Words
     instructions: Words
+    languages: Annotated[list[str], Field(min_length=1)] = ["en"]
     raters: Annotated[int, Field(ge=2, le=100)] = 2
     seed: Count = 0
     abandoned_after_min: Annotated[float, Field(gt=0)] = 30.0
@@ -71,6 +88,7 @@ def project_from(text: str, name: str = LABELS) -> LabelProject:
 
 
 def _faults(project: LabelProject):
+    yield from language_faults(project.languages, _texts(project))
     for key in ("items", "form"):
         counts = Counter(part.id for part in getattr(project, key))
         for index, part in enumerate(getattr(project, key)):
@@ -82,5 +100,12 @@ def _faults(project: LabelProject):
             yield ("form", index), f"has {len(field.choices)} choices; {field.kind} takes 1 to {MOST_CHOICES} of them."
         if not takes and field.choices:
             yield ("form", index, "choices"), f"{field.kind} takes no choices. Remove them."
-        if len(set(field.choices)) < len(field.choices):
+        if len(set(field.names)) < len(field.names):
             yield ("form", index, "choices"), "one is given twice. Keep one of them."
+
+
+def _texts(project: LabelProject):
+    yield from ((("title",), project.title), (("instructions",), project.instructions))
+    for i, field in enumerate(project.form):
+        yield ("form", i, "ask"), field.ask
+        yield from ((("form", i, "choices", j), choice) for j, choice in enumerate(field.choices))

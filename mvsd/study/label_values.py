@@ -55,12 +55,12 @@ def _value(field: Asked, value: Any, length_s: float) -> Any:
     match field.kind:
         case "text" if isinstance(value, str) and len(value) <= LONGEST_TEXT:
             return value
-        case "choice" if isinstance(value, str) and (value in field.choices or not value):
+        case "choice" if isinstance(value, str) and (value in field.names or not value):
             return value
         case "rating" if type(value) is int and 1 <= value <= field.most:
             return value
-        case "tags" if isinstance(value, list) and all(isinstance(tag, str) and tag in field.choices for tag in value):
-            return [tag for tag in field.choices if tag in value]
+        case "tags" if isinstance(value, list) and all(isinstance(tag, str) and tag in field.names for tag in value):
+            return [tag for tag in field.names if tag in value]
         case "regions" if isinstance(value, list) and len(value) <= MOST_REGIONS:
             return sorted(_region(field, region, length_s) for region in value)
     raise UserError(f"{words(field.ask, '')} {_wanted(field)}")
@@ -68,7 +68,7 @@ def _value(field: Asked, value: Any, length_s: float) -> Any:
 
 def _region(field: Asked, region: Any, length_s: float) -> list[Any]:
     match region:
-        case [int() | float() as begin, int() | float() as end, str() as name] if name in field.choices:
+        case [int() | float() as begin, int() | float() as end, str() as name] if name in field.names:
             if 0 <= begin < end <= length_s + SLACK_S:  # nan fails too
                 return [round(float(begin), 3), round(min(float(end), length_s), 3), name]
     raise UserError(f"{words(field.ask, '')} A region must lie in the clip and have a name. Draw it again.")

@@ -15,6 +15,7 @@ from typing import Any
 from mvsd.errors import UserError
 from mvsd.study import journal
 from mvsd.study.journal import Journal, Row
+from mvsd.study.label_spec import Asked
 from mvsd.study.label_store import (
     LABEL_COLUMNS,
     LABEL_TABLE,
@@ -39,6 +40,7 @@ class Rater:
 
     id: str
     name: str
+    language: str
     seen: datetime
     at: str | None = None
     shown: datetime | None = None
@@ -61,19 +63,22 @@ class LiveLabels:
         self._media: dict[str, tuple[str, str, Clip]] = {}  # token -> (rater, what, clip)
         self._replay()
 
-    def welcome(self) -> dict[str, Any]:
-        return {"title": words(self.project.title, ""), "instructions": words(self.project.instructions, "")}
+    def welcome(self, language: str = "") -> dict[str, Any]:
+        title, instructions = (words(text, language) for text in (self.project.title, self.project.instructions))
+        return {"title": title, "instructions": instructions, "languages": self.project.languages}
 
-    def begin(self, name: str) -> str:
+    def begin(self, name: str, language: str = "") -> str:
         """A new sitting. Whoever comes again under the same name gets none of their items twice."""
         name = name.strip()
         if not name or len(name) > LONGEST_RATER:
             raise UserError(f"Give a name or a pseudonym of at most {LONGEST_RATER} characters, the same each time.")
         with self._lock:
             token, now = secrets.token_urlsafe(18), self._clock()
-            begun = event(secrets.token_hex(8), now, BEGUN, {"rater": name, "resume_sha256": digest(token)})
+            spoken = language if language in self.project.languages else self.project.languages[0]
+            data = {"rater": name, "language": spoken, "resume_sha256": digest(token)}
+            begun = event(secrets.token_hex(8), now, BEGUN, data)
             self._save(self._events, begun)
-            self._raters[digest(token)] = Rater(begun["session_id"], name, now)
+            self._raters[digest(token)] = Rater(begun["session_id"], name, spoken, now)
             return token
 
     def state(self, token: str) -> dict[str, Any]:
@@ -84,7 +89,8 @@ class LiveLabels:
             if rater.at is None:
                 rater.at, rater.shown = self._next(rater), rater.seen
             done = sum(name == rater.name for name, _ in self._rows)
-            page = {"rater": rater.name, "done": done, "of": len(self.opened.clips), "can_undo": bool(rater.mine)}
+            page = {"rater": rater.name, "language": rater.language, "done": done, "of": len(self.opened.clips)}
+            page["can_undo"] = _before(rater) > 0
             if rater.at is None:
                 return page | {"stage": "done"}
             return page | {"stage": "label"} | self._show(rater)
@@ -121,10 +127,9 @@ class LiveLabels:
         """Put the label before the one in hand back before the rater; saved anew it counts instead."""
         with self._lock:
             rater = self._rater(token)
-            place = rater.mine.index(rater.at) if rater.at in rater.mine else len(rater.mine)
-            if place == 0:
+            if _before(rater) == 0:
                 raise UserError("There is no label before this one in this sitting.")
-            rater.at, rater.shown = rater.mine[place - 1], self._clock()
+            rater.at, rater.shown = rater.mine[_before(rater) - 1], self._clock()
             return self.state(token)
 
     def media(self, media_token: str) -> tuple[str, Clip]:
@@ -150,7 +155,8 @@ class LiveLabels:
         by_id = {}
         for row in journal.read(self.results, RATER_TABLE).rows:
             data = json.loads(row["data"])
-            rater = Rater(row["session_id"], data["rater"], datetime.fromisoformat(row["t_utc"]))
+            spoken = data.get("language", self.project.languages[0])
+            rater = Rater(row["session_id"], data["rater"], spoken, datetime.fromisoformat(row["t_utc"]))
             by_id[rater.id] = self._raters[data["resume_sha256"]] = rater
         for row in all_rows(self.results):
             self._take(by_id.get(row["session_id"]), row)
@@ -192,7 +198,7 @@ class LiveLabels:
             "length_s": clip.length_s,
             "top_hz": clip.rate / 2,
             "media": {kind: self._issue(rater, kind, clip) for kind in kinds},
-            "form": [f.model_dump() | {"ask": words(f.ask, ""), "required": f.is_required} for f in self.project.form],
+            "form": [_asked(field, rater.language) for field in self.project.form],
         }
 
     def _issue(self, rater: Rater, kind: str, clip: Clip) -> str:
@@ -209,6 +215,18 @@ class LiveLabels:
             table.append(row)
         except OSError as error:
             raise NotSavedError("This could not be saved. Wait a moment and send it again.") from error
+
+
+def _before(rater: Rater) -> int:
+    """How many labels of this sitting come before the item in hand."""
+    return rater.mine.index(rater.at) if rater.at in rater.mine else len(rater.mine)
+
+
+def _asked(field: Asked, language: str) -> dict[str, Any]:
+    """A question as the page shows it."""
+    choices = [{"value": words(choice, ""), "label": words(choice, language)} for choice in field.choices]
+    about = {"id": field.id, "kind": field.kind, "most": field.most, "required": field.is_required}
+    return about | {"ask": words(field.ask, language), "choices": choices}
 
 
 def _handle(rater: Rater, item: str) -> str:

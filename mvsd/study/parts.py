@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -14,7 +15,8 @@ from mvsd.study.yaml_lines import line_of, parse
 NAME = r"^[a-z0-9][a-z0-9_-]{0,63}$"
 Name = Annotated[str, Field(pattern=NAME)]
 # One text for all languages, or one for each.
-Words = Annotated[dict[str, str], BeforeValidator(lambda given: {"": given} if isinstance(given, str) else given)]
+IN_EACH_LANGUAGE = BeforeValidator(lambda given: {"": given} if isinstance(given, str) else given)
+Words = Annotated[dict[str, str], IN_EACH_LANGUAGE]
 Count = Annotated[int, Field(ge=0)]
 
 
@@ -54,6 +56,17 @@ def checked(kind: type[P], text: str, name: str, faults_of: Callable[[P], Iterab
 def words(text: dict[str, str], language: str) -> str:
     """A text in a language, else in whatever it has."""
     return text.get(language) or text.get("") or next(iter(text.values()))
+
+
+def language_faults(languages: list[str], texts: Iterable[tuple[tuple[str | int, ...], dict[str, str]]]):
+    """Texts, each with its place, that lack a language; and languages that are no code."""
+    for path, text in texts:
+        lacking = [] if "" in text else [language for language in languages if language not in text]
+        if lacking:
+            yield path, f"has no text in {', '.join(lacking)}. Add it, or take the language out of languages."
+    for i, language in enumerate(languages):
+        if not re.fullmatch(r"[a-z]{2,3}(-[A-Z]{2})?", language):
+            yield ("languages", i), f"got {language!r}, wanted a code as en or de."
 
 
 def _dotted(path: tuple[str | int, ...]) -> str:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field
 
-from mvsd.study.parts import Count, Name, Part, Words, checked, read_text
+from mvsd.study.parts import Count, Name, Part, Words, checked, language_faults, read_text
 
 FILE = "study.yaml"
 TOO_DRY, TOO_LIVE = "too dry", "too live"
@@ -218,13 +217,7 @@ def _languages(study: Study):
     texts += [(("questionnaire", i, "ask"), q.ask) for i, q in enumerate(study.questionnaire)]
     choices = [(i, j, choice) for i, q in enumerate(study.questionnaire) for j, choice in enumerate(q.choices)]
     texts += [(("questionnaire", i, "choices", j), choice) for i, j, choice in choices]
-    for path, text in texts:
-        lacking = [] if "" in text else [language for language in study.languages if language not in text]
-        if lacking:
-            yield path, f"has no text in {', '.join(lacking)}. Add it, or take the language out of languages."
-    for i, language in enumerate(study.languages):
-        if not re.fullmatch(r"[a-z]{2,3}(-[A-Z]{2})?", language):
-            yield ("languages", i), f"got {language!r}, wanted a code as en or de."
+    yield from language_faults(study.languages, texts)
 
 
 def _item_faults(study: Study):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
@@ -19,10 +19,12 @@ from mvsd.ui.answers import PRIVATE, body, failure, told
 from mvsd.ui.study_routes import PAGE
 
 
-def add_label_routes(app: FastAPI, shelf: Shelf) -> None:
-    """To be called once the app answers; gradio then serves what is not under /label/."""
+def add_label_routes(app: FastAPI | APIRouter, shelf: Shelf) -> None:
+    """All that is under /label/."""
     posts: dict[str, Callable[[LiveLabels, str, dict[str, Any]], Any]] = {
-        "begin": lambda live, token, sent: {"token": live.begin(str(sent.get("rater", "")))},
+        "begin": lambda live, token, sent: {
+            "token": live.begin(*(str(sent.get(key, "")) for key in ("rater", "language")))
+        },
         "state": lambda live, token, sent: live.state(token),
         "save": lambda live, token, sent: live.save(token, sent),
         "undo": lambda live, token, sent: live.undo(token),
@@ -38,7 +40,11 @@ def add_label_routes(app: FastAPI, shelf: Shelf) -> None:
         return await run_in_threadpool(told, lambda: work(_live(shelf, request), token, sent))
 
     def listed(request: Request) -> Response:
-        return JSONResponse([{"id": id} | live.welcome() for id, live in shelf.labels.items()], headers=PRIVATE)
+        projects = [{"id": id, "title": live.welcome()["title"]} for id, live in shelf.labels.items()]
+        return JSONResponse(projects, headers=PRIVATE)
+
+    def welcome(request: Request) -> Response:
+        return told(lambda: _live(shelf, request).welcome(request.query_params.get("language", "")))
 
     def page(request: Request) -> Response:
         text = PAGE.substitute(title="Label recordings", script="labelling.js", start="labelling")
@@ -57,6 +63,7 @@ def add_label_routes(app: FastAPI, shelf: Shelf) -> None:
 
     app.add_route("/label/list", listed)
     app.add_route("/label/{project}/", page)
+    app.add_route("/label/{project}/welcome", welcome)
     app.add_route("/label/{project}/media/{token}", media)
     app.add_route("/label/{project}/{what}", post, methods=["POST"])
 

@@ -13,7 +13,7 @@ from html import escape
 from pathlib import Path
 from urllib.parse import parse_qs
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
@@ -73,7 +73,7 @@ class Door:
         return time.monotonic() < self._open.get(request.cookies.get(COOKIE, ""), 0.0)
 
 
-def add_researcher_routes(app: FastAPI, shelf: Shelf, stored: str) -> None:
+def add_researcher_routes(app: FastAPI | APIRouter, shelf: Shelf, stored: str) -> None:
     """stored: MVSD_RESEARCHER_HASH; without one there is no researcher area."""
     if not stored:
         return

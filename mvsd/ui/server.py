@@ -7,6 +7,7 @@ import threading
 from pathlib import Path
 
 import gradio as gr
+from fastapi import APIRouter
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -51,9 +52,13 @@ class SecurityHeaders:
 
 def launch(studio: Studio, port: int | None = None, shelf: Shelf = Shelf()) -> gr.Blocks:
     """Serve the page in the background and return it. port: None takes GRADIO_SERVER_PORT, else the first free one."""
+    own = APIRouter()
+    add_study_routes(own, shelf)
+    add_label_routes(own, shelf)
+    add_researcher_routes(own, shelf, os.getenv("MVSD_RESEARCHER_HASH", ""))
     page = build(studio)
     page.queue(max_size=32, api_open=False)
-    app, _, _ = page.launch(
+    page.launch(
         server_port=port,
         prevent_thread_lock=True,
         show_error=False,
@@ -73,11 +78,9 @@ def launch(studio: Studio, port: int | None = None, shelf: Shelf = Shelf()) -> g
         mcp_server=False,
         theme=THEME,
         css_paths=[str(HERE / "style.css"), str(HERE / "study" / "study.css")],
-        app_kwargs={"openapi_url": None, "middleware": [Middleware(SecurityHeaders)]},
+        # given here, so that our pages answer from the first moment; gradio's routes come after them
+        app_kwargs={"openapi_url": None, "middleware": [Middleware(SecurityHeaders)], "routes": own.routes},
     )
-    add_study_routes(app, shelf)
-    add_label_routes(app, shelf)
-    add_researcher_routes(app, shelf, os.getenv("MVSD_RESEARCHER_HASH", ""))
     return page
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
@@ -24,8 +24,8 @@ TYPES = {".js": "text/javascript", ".css": "text/css", ".json": "application/jso
 PAGE = Template((ASSETS / "page.html").read_text(encoding="utf-8"))  # of an invitation, to a study or to labelling
 
 
-def add_study_routes(app: FastAPI, shelf: Shelf) -> None:
-    """To be called once the app answers; gradio then serves what is not under /study/."""
+def add_study_routes(app: FastAPI | APIRouter, shelf: Shelf) -> None:
+    """All that is under /study/."""
     posts: dict[str, Callable[[LiveStudy, str, dict[str, Any], Request], Any]] = {
         "begin": _begin,
         "state": lambda live, token, body, request: live.state(token),

@@ -13,14 +13,15 @@ function ticks(top) {
   return Array.from({ length: Math.floor(top / step + 1e-6) + 1 }, (_, i) => Number((i * step).toPrecision(6)));
 }
 
-// names: what regions may be called; none: nothing is drawn. top_hz: at the upper edge of the picture.
+// choices: what regions may be called, {value, label}; none: nothing is drawn. top_hz: at the upper edge of the picture.
 // Returns the element, toggle, cancel, isOpen, moveTo, set.
-export function regionView(src, { length_s, top_hz }, names, ask, onChange, seek) {
+export function regionView(src, { length_s, top_hz }, choices, ask, say, onChange, seek) {
+  const names = choices.map(({ value }) => value), label = (value) => choices[names.indexOf(value)]?.label ?? value;
   let regions = [], name = names[0], open = null; // open: [from_s, name] begun by a key
   const marks = h("div", { class: "marks" });
   const drawn = h("div", { class: "mark", hidden: true }); // what the pointer is drawing
   const head = h("div", { class: "playhead" });
-  const image = h("img", { src, alt: "Spectrogram: time from left to right, high notes on top", draggable: "false" });
+  const image = h("img", { src, alt: say("spectrogram"), draggable: "false" });
   const surface = h("div", { class: `spectrogram${names.length ? " drawable" : ""}` }, image, marks, drawn, head);
   const seconds = ticks(length_s).map((s) => h("span", { style: `left:${percent(s, length_s)}` }, s ? `${s}` : "0 s"));
   const hertz = ticks(top_hz / 1000).map((khz) => h("span", { style: `bottom:${percent(1000 * khz, top_hz)}` }, `${khz}`));
@@ -29,7 +30,7 @@ export function regionView(src, { length_s, top_hz }, names, ask, onChange, seek
   const list = h("ul", { class: "regions" });
   const said = h("p", { class: "now", role: "status" });
   const picks = names.map((text, i) => h("button", { type: "button", class: "choice", "aria-pressed": "false", onclick: () => pick(text) },
-    h("span", {}, text), h("kbd", { "aria-hidden": "true" }, String(i + 1))));
+    h("span", {}, label(text)), h("kbd", { "aria-hidden": "true" }, String(i + 1))));
   const element = h("div", {}, scaled, names.length ? h("fieldset", { class: "choices" }, h("legend", {}, ask), ...picks,
     said, list) : null);
 
@@ -55,10 +56,10 @@ export function regionView(src, { length_s, top_hz }, names, ask, onChange, seek
     if (open && open[1] === names[index]) {
       add(open[0], at_s, open[1]);
       open = null;
-      said.textContent = "Marked.";
+      said.textContent = say("region_marked");
     } else {
       open = [at_s, names[index]];
-      said.textContent = `${names[index]} from ${at_s.toFixed(2)} s; the same key ends it.`;
+      said.textContent = say("region_begun", { name: label(name), from: at_s.toFixed(2) });
     }
     return true;
   }
@@ -74,17 +75,17 @@ export function regionView(src, { length_s, top_hz }, names, ask, onChange, seek
   }
 
   function draw() {
-    marks.replaceChildren(...regions.map(([begin, end, text]) => h("div", { class: "mark", style: place(begin, end) }, h("span", {}, text))));
+    marks.replaceChildren(...regions.map(([begin, end, text]) => h("div", { class: "mark", style: place(begin, end) }, h("span", {}, label(text)))));
     list.replaceChildren(...regions.map((region, index) => {
       const bound = (side, what) => h("input", { type: "number", min: "0", max: String(length_s), step: "0.01", value: region[side].toFixed(2),
-        "aria-label": `${region[2]} ${what}, in seconds`, onchange: (event) => edit(index, side, event.target.value) });
-      return h("li", {}, h("span", {}, region[2]), bound(0, "from"), bound(1, "to"), h("button", { type: "button",
-        "aria-label": `Remove ${region[2]} at ${region[0].toFixed(2)} s`, onclick: () => {
+        "aria-label": say(what, { name: label(region[2]) }), onchange: (event) => edit(index, side, event.target.value) });
+      return h("li", {}, h("span", {}, label(region[2])), bound(0, "region_from"), bound(1, "region_to"), h("button", { type: "button",
+        "aria-label": say("region_remove", { name: label(region[2]), from: region[0].toFixed(2) }), onclick: () => {
           regions = regions.filter((_, i) => i !== index);
           onChange([...regions]);
           draw();
           surface.closest(".study")?.querySelector("h2")?.focus();
-        } }, "Remove"));
+        } }, say("remove")));
     }));
   }
 
@@ -105,8 +106,8 @@ export function regionView(src, { length_s, top_hz }, names, ask, onChange, seek
     drawn.hidden = !isDrag(to_s);
     if (drawn.hidden) return;
     drawn.style.cssText = place(begin, end);
-    drawn.replaceChildren(h("span", {}, name));
-    said.textContent = `${name} from ${begin.toFixed(2)} to ${end.toFixed(2)} s`;
+    drawn.replaceChildren(h("span", {}, label(name)));
+    said.textContent = say("region_is", { name: label(name), from: begin.toFixed(2), to: end.toFixed(2) });
   });
   surface.addEventListener("pointerup", (event) => {
     if (from_s === null) return;

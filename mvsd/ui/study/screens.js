@@ -1,6 +1,8 @@
 // One screen after the other in one place of the page, and what ends with each.
 
+import { ask } from "./ask.js";
 import { h } from "./elements.js";
+import { choose, remember, words } from "./words.js";
 
 export const title = (text) => h("h2", { tabindex: "-1" }, text);
 export const button = (text, onclick, kind = "primary") => h("button", { type: "button", class: kind, onclick }, text);
@@ -8,9 +10,30 @@ export const button = (text, onclick, kind = "primary") => h("button", { type: "
 export class Screens {
   #close = () => {};
 
-  constructor(root, say) {
+  constructor(root) {
     this.root = root;
-    this.say = say;
+  }
+
+  async speak(language) {
+    this.say = await words(language);
+    this.root.lang = language;
+  }
+
+  // What a study or a project says of itself, in a language of the visitor's; again: shows it anew in another.
+  async greeting(at, again) {
+    const offered = (await ask(`${at}welcome`)).languages, language = choose(offered);
+    await this.speak(language);
+    const told = await ask(`${at}welcome?language=${encodeURIComponent(language)}`);
+    return { ...told, language, choice: offered.length > 1 ? this.#languages(offered, language, again) : null };
+  }
+
+  #languages(offered, language, again) {
+    const name = (code) => new Intl.DisplayNames([code], { type: "language" }).of(code);
+    const select = h("select", { onchange: () => {
+      remember(select.value);
+      this.run(again);
+    } }, ...offered.map((code) => h("option", { value: code, selected: code === language }, name(code))));
+    return h("label", { class: "language" }, `${this.say("language")} `, select);
   }
 
   show(...children) {

@@ -5,7 +5,7 @@ import { h, paragraphs, radios } from "./elements.js";
 import { calibrationTone } from "./player.js";
 import { Screens, button, title } from "./screens.js";
 import { showTrial } from "./trial.js";
-import { LANGUAGES, choose, remember, words } from "./words.js";
+import { LANGUAGES, choose } from "./words.js";
 
 const WITHDRAW = "#withdraw"; // end of an address where only withdrawing is asked
 
@@ -13,12 +13,7 @@ const WITHDRAW = "#withdraw"; // end of an address where only withdrawing is ask
 export async function takePart(root, base) {
   const query = new URLSearchParams(location.search);
   const screens = new Screens(root);
-  let say;
-
-  async function speak(language) {
-    say = screens.say = await words(language);
-    root.lang = language;
-  }
+  const say = (...text) => screens.say(...text);
 
   async function list() {
     const studies = await ask(`${base}list`);
@@ -45,9 +40,7 @@ export async function takePart(root, base) {
   }
 
   async function welcome(at, key) {
-    const offered = (await ask(`${at}welcome`)).languages, language = choose(offered);
-    await speak(language);
-    const told = await ask(`${at}welcome?language=${encodeURIComponent(language)}`);
+    const told = await screens.greeting(at, () => welcome(at, key));
     const agree = h("input", { type: "checkbox" });
     const failure = h("p", { class: "failure", role: "alert" });
     const participant = query.get(told.participant_parameter) || "";
@@ -57,28 +50,18 @@ export async function takePart(root, base) {
         return agree.focus();
       }
       try {
-        const { token } = await ask(`${at}begin`, { consent_version: told.consent_version, participant, language });
+        const { token } = await ask(`${at}begin`, { consent_version: told.consent_version, participant, language: told.language });
         memory.set(key, token);
         sound(told.level_db, () => resume(at, key, token));
       } catch (error) {
-        failure.textContent = say.failure(error);
+        failure.textContent = screens.say.failure(error);
       }
     });
-    screens.show(offered.length > 1 ? languages(offered, language, () => welcome(at, key)) : null,
-      title(told.title), h("p", {}, say("comparisons", { n: told.trials })),
+    screens.show(told.choice, title(told.title), h("p", {}, say("comparisons", { n: told.trials })),
       h("section", { class: "consent", "aria-label": say("consent") }, ...paragraphs(told.consent),
         h("p", {}, say("kept", { what: told.retention })), told.ethics ? h("p", {}, say("ethics", { number: told.ethics })) : null,
         told.contact ? h("p", {}, say("contact", { whom: told.contact })) : null),
       h("label", { class: "agree" }, agree, ` ${say("agree")}`), failure, start);
-  }
-
-  function languages(offered, language, again) {
-    const name = (code) => new Intl.DisplayNames([code], { type: "language" }).of(code);
-    const select = h("select", { onchange: () => {
-      remember(select.value);
-      screens.run(again);
-    } }, ...offered.map((code) => h("option", { value: code, selected: code === language }, name(code))));
-    return h("label", { class: "language" }, `${say("language")} `, select);
   }
 
   function sound(level_db, done) {
@@ -96,7 +79,7 @@ export async function takePart(root, base) {
 
   async function resume(at, key, token) {
     const state = await ask(`${at}state`, {}, token);
-    await speak(state.language);
+    await screens.speak(state.language);
     await go(at, key, token, state);
   }
 
@@ -132,7 +115,7 @@ export async function takePart(root, base) {
   function trial(at, key, token, state) {
     const body = h("div", {});
     screens.show(body, mine(token, state.code), h("details", { class: "withdraw" }, h("summary", {}, say("withdraw")), ...withdrawal(at, key)));
-    screens.until(showTrial(body, state, say, (media) => `${at}media/${media}`, async (answer) => {
+    screens.until(showTrial(body, state, screens.say, (media) => `${at}media/${media}`, async (answer) => {
       try {
         await go(at, key, token, await ask(`${at}answer`, { trial: state.trial, answer }, token));
       } catch (error) {
@@ -166,7 +149,7 @@ export async function takePart(root, base) {
     }, "")];
   }
 
-  await speak(choose(LANGUAGES));
+  await screens.speak(choose(LANGUAGES));
   const named = query.get("study") || location.pathname.match(/\/study\/([^/]+)\/$/)?.[1];
   await screens.run(() => (named ? open(named) : list()));
 }
