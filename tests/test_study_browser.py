@@ -147,6 +147,12 @@ def test_an_unsaved_answer_is_told_and_can_be_sent_again(page: Page, running: tu
     page.locator(".study button.primary").dblclick()
     page.get_by_text("2 of 5").wait_for()
     assert len(judgements(live.study, live.results)) == before + 1
+    page.context.route("**/answer", lambda route: route.abort())
+    answer(page, "1")
+    page.get_by_text("This page tries again by itself.").wait_for()
+    page.context.unroute("**/answer")
+    page.get_by_text("3 of 5").wait_for()
+    assert len(judgements(live.study, live.results)) == before + 2
     assert complaints == []
 
 

@@ -4,12 +4,15 @@ import { h } from "./elements.js";
 
 const TYPED = "textarea, select, input[type=text], input[type=number]";
 const EVERY_MS = 50;
+const AGAIN_MS = 5000; // between two tries to save
+const PASSING = ["offline", "silent", "unsaved"]; // failures that may be over the next time
 
 export class Desk {
   input = "mouse"; // what was used last: mouse, touch or key
   isSaving = false;
   #urls = {};
   #ready = () => {};
+  #again = null;
 
   // actions: key -> what it does, beside those of every player. answer: digit -> whether it meant anything.
   // draw: shows how things stand; move: the same, called many times a second while a clip sounds.
@@ -51,16 +54,19 @@ export class Desk {
     this.place.value = String(this.player.position_s);
   }
 
-  // Work that must not run twice at once, as saving; a failure is told and the page stays.
+  // Work that must not run twice at once, as saving; a failure is told, the page stays, and it is tried again.
   async attempt(work) {
     if (this.isSaving) return;
+    clearTimeout(this.#again);
     this.isSaving = true;
     this.failure.textContent = "";
     this.draw();
     try {
       await work();
     } catch (error) {
-      this.failure.textContent = this.say.failure(error);
+      const passes = PASSING.includes(error.kind) && this.root.isConnected;
+      this.failure.textContent = [this.say.failure(error), ...(passes ? [this.say("tries_again")] : [])].join(" ");
+      if (passes) this.#again = setTimeout(() => this.attempt(work), AGAIN_MS);
     } finally {
       this.isSaving = false;
       this.draw();
@@ -69,6 +75,7 @@ export class Desk {
 
   close() {
     clearInterval(this.timer);
+    clearTimeout(this.#again);
     this.player.close();
     document.removeEventListener("keydown", this.onKey);
     document.removeEventListener("pointerdown", this.onPointer);
