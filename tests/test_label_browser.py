@@ -79,6 +79,7 @@ def test_clips_are_labelled_by_keyboard_on_a_phone(
         if done == 2:
             page.get_by_text(f"3 done of {CLIPS}").wait_for()
             page.reload()  # comes back to this tab
+            page.get_by_role("button", name="Faults").press("Enter")
     page.get_by_role("heading", name="Thank you").wait_for()
     page.get_by_text("10 labels of <b>ann are saved").wait_for()
     rows = all_rows(labels.results)

@@ -80,14 +80,15 @@ def test_a_text_that_lacks_a_language_is_named():
         project_from(TEMPLATE.replace("[en] ", "[en, de]").replace("[noise,", "[{en: noise},"))
 
 
-def test_a_rater_reads_in_their_language_and_the_first_text_is_stored(tmp_path: Path):
+def test_a_rater_reads_in_their_language_and_the_first_one_is_stored(tmp_path: Path):
     liveness = {"id": "liveness", "kind": "choice", "ask": {"en": "Live?", "de": "Hallig?"}}
     choices = [{"en": "dry", "de": "trocken"}, {"en": "live", "de": "hallig"}]
     form = [liveness | {"choices": choices}]
     labels = live(make_project(tmp_path / "rooms", languages=["en", "de"], form=form))
     assert labels.welcome("de")["languages"] == ["en", "de"]
     token = labels.begin("ann", "de")
-    state = live(labels.opened.folder).state(token)  # the language outlives the server
+    labels = live(labels.opened.folder)  # the language outlives the server
+    state = labels.state(token)
     assert (state["language"], state["form"][0]["ask"]) == ("de", "Hallig?")
     assert state["form"][0]["choices"][1] == {"value": "live", "label": "hallig"}
     labels.save(token, {"item": state["item"], "revision": 1, "values": {"liveness": "live"}})

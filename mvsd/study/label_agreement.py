@@ -22,12 +22,12 @@ def agreement(project: LabelProject, rows: list[Row]) -> list[dict[str, str]]:
     table = []
     for field in project.form:
         if field.kind in (CHOICE, RATING):
-            codes = {choice: code for code, choice in enumerate(field.names)}
+            codes = {choice: code for code, choice in enumerate(project.names(field))}
             cells = [(item, rater, codes.get(v.get(field.id), v.get(field.id))) for item, rater, v in labels]
             scale = "ordinal" if field.ordered or field.kind == RATING else "nominal"
             table.append(_row(field, "", _alpha(cells, scale)))
         elif field.kind in (TAGS, REGIONS):
-            table += [_of_choice(field, choice, labels) for choice in field.names]
+            table += [_of_choice(field, choice, labels) for choice in project.names(field)]
     return table
 
 

@@ -43,11 +43,6 @@ class Asked(Part):
     required: bool | None = None  # None: choices and ratings are
 
     @property
-    def names(self) -> list[str]:
-        """What is stored of the choices, whatever the language of the page: the text that was given first."""
-        return [words(choice, "") for choice in self.choices]
-
-    @property
     def is_required(self) -> bool:
         return self.kind in (CHOICE, RATING) if self.required is None else self.required
 
@@ -71,6 +66,10 @@ class LabelProject(Part):
     abandoned_after_min: Annotated[float, Field(gt=0)] = 30.0
     form: Annotated[list[Asked], Field(min_length=1)]
     items: Annotated[list[LabelItem], Field(min_length=1)]
+
+    def names(self, field: Asked) -> list[str]:
+        """What is stored of a field's choices, whatever the language of the page: their texts in the first one."""
+        return [words(choice, self.languages[0]) for choice in field.choices]
 
 
 def read_project(folder: Path) -> LabelProject:
@@ -100,7 +99,7 @@ def _faults(project: LabelProject):
             yield ("form", index), f"has {len(field.choices)} choices; {field.kind} takes 1 to {MOST_CHOICES} of them."
         if not takes and field.choices:
             yield ("form", index, "choices"), f"{field.kind} takes no choices. Remove them."
-        if len(set(field.names)) < len(field.names):
+        if len(set(project.names(field))) < len(field.choices):
             yield ("form", index, "choices"), "one is given twice. Keep one of them."
 
 

@@ -10,7 +10,7 @@ from mvsd.study.template import begin_folder
 TEMPLATE = """# Files are relative to this folder. `python -m mvsd label check NAME` tells what to mend.
 title: A name that raters see
 instructions: What to listen for, and what each label means.
-languages: [en]           # with more of them every text is given for each: {en: buzz, de: Brummen}; the first is stored
+languages: [en]           # with more of them every text is given for each: {en: buzz, de: Brummen}; stored is the first
 raters: 2                 # different people for each item; at least two, or agreement cannot be told
 seed: 1
 

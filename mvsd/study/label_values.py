@@ -22,7 +22,7 @@ def read_values(project: LabelProject, given: Any, length_s: float) -> Values:
     """A whole label, or a UserError. length_s: of the clip; regions lie in it."""
     if not isinstance(given, dict) or set(given) - {field.id for field in project.form}:
         raise UserError("This label belongs to another form. Reload the page.")
-    values = {field.id: _value(field, given.get(field.id), length_s) for field in project.form}
+    values = {field.id: _value(field, project.names(field), given.get(field.id), length_s) for field in project.form}
     for field in project.form:
         if field.is_required and values[field.id] in (None, "", []):
             raise UserError(f"{words(field.ask, '')} Please answer this one.")
@@ -49,26 +49,26 @@ def _parsed(field: Asked, cell: str) -> Any:
     return json.loads(cell) if field.kind in (REGIONS, TAGS) else cell
 
 
-def _value(field: Asked, value: Any, length_s: float) -> Any:
+def _value(field: Asked, names: list[str], value: Any, length_s: float) -> Any:
     if value is None:
         return None
     match field.kind:
         case "text" if isinstance(value, str) and len(value) <= LONGEST_TEXT:
             return value
-        case "choice" if isinstance(value, str) and (value in field.names or not value):
+        case "choice" if isinstance(value, str) and (value in names or not value):
             return value
         case "rating" if type(value) is int and 1 <= value <= field.most:
             return value
-        case "tags" if isinstance(value, list) and all(isinstance(tag, str) and tag in field.names for tag in value):
-            return [tag for tag in field.names if tag in value]
+        case "tags" if isinstance(value, list) and all(isinstance(tag, str) and tag in names for tag in value):
+            return [tag for tag in names if tag in value]
         case "regions" if isinstance(value, list) and len(value) <= MOST_REGIONS:
-            return sorted(_region(field, region, length_s) for region in value)
+            return sorted(_region(field, names, region, length_s) for region in value)
     raise UserError(f"{words(field.ask, '')} {_wanted(field)}")
 
 
-def _region(field: Asked, region: Any, length_s: float) -> list[Any]:
+def _region(field: Asked, names: list[str], region: Any, length_s: float) -> list[Any]:
     match region:
-        case [int() | float() as begin, int() | float() as end, str() as name] if name in field.names:
+        case [int() | float() as begin, int() | float() as end, str() as name] if name in names:
             if 0 <= begin < end <= length_s + SLACK_S:  # nan fails too
                 return [round(float(begin), 3), round(min(float(end), length_s), 3), name]
     raise UserError(f"{words(field.ask, '')} A region must lie in the clip and have a name. Draw it again.")

@@ -15,7 +15,7 @@ from typing import Any
 from mvsd.errors import UserError
 from mvsd.study import journal
 from mvsd.study.journal import Journal, Row
-from mvsd.study.label_spec import Asked
+from mvsd.study.label_spec import Asked, LabelProject
 from mvsd.study.label_store import (
     LABEL_COLUMNS,
     LABEL_TABLE,
@@ -198,7 +198,7 @@ class LiveLabels:
             "length_s": clip.length_s,
             "top_hz": clip.rate / 2,
             "media": {kind: self._issue(rater, kind, clip) for kind in kinds},
-            "form": [_asked(field, rater.language) for field in self.project.form],
+            "form": [_asked(self.project, field, rater.language) for field in self.project.form],
         }
 
     def _issue(self, rater: Rater, kind: str, clip: Clip) -> str:
@@ -222,9 +222,10 @@ def _before(rater: Rater) -> int:
     return rater.mine.index(rater.at) if rater.at in rater.mine else len(rater.mine)
 
 
-def _asked(field: Asked, language: str) -> dict[str, Any]:
+def _asked(project: LabelProject, field: Asked, language: str) -> dict[str, Any]:
     """A question as the page shows it."""
-    choices = [{"value": words(choice, ""), "label": words(choice, language)} for choice in field.choices]
+    named = zip(project.names(field), field.choices, strict=True)
+    choices = [{"value": name, "label": words(choice, language)} for name, choice in named]
     about = {"id": field.id, "kind": field.kind, "most": field.most, "required": field.is_required}
     return about | {"ask": words(field.ask, language), "choices": choices}
 
