@@ -34,12 +34,14 @@ class Bar:
 
     def __init__(self, unit: str):
         self.unit, self.begin, self.last = unit, time.monotonic(), 0.0
-        self.had: int | None = None  # done before we began: a resumed run does not start at 0
+        self.had = 0  # done before we began: a resumed run does not start at 0
+        self.done: int | None = None
 
     def __call__(self, done: int, total: int | None) -> None:
         now = time.monotonic()
-        if self.had is None or done < self.had:
+        if self.done is None or done < self.done:  # the first of all, or of the next stage
             self.had, self.begin = done, now
+        self.done = done
         if now - self.last < 0.2 and done != total:
             return
         self.last = now

@@ -9,6 +9,7 @@ from PIL import Image
 from tiny import speechlike, write_weights
 
 from mvsd.cli import main
+from mvsd.cli_options import Bar
 
 ROOT = Path(__file__).parents[1]
 
@@ -86,3 +87,14 @@ def test_a_command_without_its_packages_names_the_line_that_installs_them(lab, t
     done = shell("train", "tiny", "--data", lab, "--out", tmp_path / "run", PYTHONPATH=str(tmp_path))
     assert done.returncode == 2
     assert "pip install -r mvsd/requirements-lab.txt" in done.stderr
+
+
+def test_the_time_left_is_that_of_the_stage_at_hand(capsys, monkeypatch):
+    clock = iter([0.0, 0.0, 100.0, 200.0, 201.0, 203.0])  # when the bar is made, then one for each call
+    monkeypatch.setattr("mvsd.cli_options.time.monotonic", lambda: next(clock))
+    bar = Bar("step")
+    for done, total in ((1, 3), (2, 3), (3, 3), (1, 11), (2, 11)):
+        bar(done, total)
+    told = capsys.readouterr().err
+    assert "step 2 of 3, 100 s left" in told
+    assert "step 2 of 11, 18 s left" in told
