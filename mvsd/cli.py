@@ -106,11 +106,18 @@ def rooms(
     speakers: Annotated[str, typer.Option(help="all, train or held-out.")] = "all",
     split: Annotated[str, typer.Option(help="What evaluate calls the set: seen, say, for the rooms of training.")] = "",
     picture_px: Annotated[int, typer.Option(min=0, help="Width of the pictures; 0: none, 160 will train.")] = 224,
+    twins: Annotated[
+        float,
+        typer.Option(
+            min=0, max=0.5, help="Share of rooms that repeat the one before in other materials or another geometry."
+        ),
+    ] = 0.0,
 ) -> None:
     """Simulate furnished rooms: pictures, responses, and what is true of them."""
     from mvsd.data.rooms import simulate
 
-    print(simulate(count, seed, out, speech, views, speakers, Bar("room"), picture_px=picture_px, split=split))
+    told = {"picture_px": picture_px, "split": split, "twins": twins}
+    print(simulate(count, seed, out, speech, views, speakers, Bar("room"), **told))
 
 
 @data_app.command()
@@ -174,7 +181,9 @@ def train(
         int | None,
         typer.Option(min=1, help="Cut each batch in so many; processes share them. One a process if not given."),
     ] = None,
-    compiled: Annotated[bool, typer.Option("--compile", help="Compile the networks (torch.compile).")] = False,
+    compiled: Annotated[
+        bool, typer.Option("--compile", help="Compile the converters' networks (torch.compile); it takes minutes.")
+    ] = False,
     photo_fold: Annotated[
         int | None,
         typer.Option(min=0, max=1, help="Teach the encoder by photographs of this half of the places alone."),

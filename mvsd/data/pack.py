@@ -45,6 +45,7 @@ class RoomView:
 
     surfaces: materials of the four walls, floor and ceiling; absorption: their mean coefficient, furniture included.
     layout_begin: place in the `layout` pool; None where what the picture shows was not told.
+    twin_of: the room that this one repeats in all but its materials or its geometry, if any.
     """
 
     begin: int
@@ -61,6 +62,12 @@ class RoomView:
     absorption: float | None = None
     surfaces: tuple[str, ...] = ()
     layout_begin: int | None = None
+    twin_of: str = ""
+
+    @property
+    def kin(self) -> str:
+        """The name that twins share: splits go by it, so that none knows the other's answers."""
+        return self.twin_of or self.room
 
 
 @dataclass(frozen=True)
@@ -246,11 +253,11 @@ def _simulated(folders: list[str | Path]) -> list[dict]:
         if not (folder / "rooms.csv").is_file():
             raise UserError(f"{folder} holds no rooms.csv. Make rooms with: python -m mvsd rooms")
         with open(folder / "rooms.csv", newline="") as table:
-            rows += [
-                row
-                | {"file": folder / "rir" / f"{row['stem']}.wav", "folder": folder, "key": f"{number}/{row['room']}"}
-                for row in csv.DictReader(table)
-            ]
+            for row in csv.DictReader(table):
+                told = {"file": folder / "rir" / f"{row['stem']}.wav", "folder": folder}
+                told |= {"key": f"{number}/{row['room']}"}
+                told |= {"twin_key": f"{number}/{row['twin_of']}" if row.get("twin_of") else ""}
+                rows.append(row | told)
     return rows
 
 
@@ -302,7 +309,7 @@ def _view(row: dict, pools: dict[str, Pool]) -> RoomView | None:
         len(jpeg),
         row["key"],
         measured,
-        held_out(row["key"]),
+        held_out(row.get("twin_key") or row["key"]),
         t60_s,
         drr_db(rir) if measured else float(row["drr_db"]),
         None if measured else float(row["distance_m"]),
@@ -310,6 +317,7 @@ def _view(row: dict, pools: dict[str, Pool]) -> RoomView | None:
         float(row["absorption"]) if "absorption" in row else None,
         tuple(row[f"{name}_material"] for name in SURFACES if f"{name}_material" in row),
         None if measured else _layout(row, pools["layout"]),
+        row.get("twin_key", ""),
     )
 
 

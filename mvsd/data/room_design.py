@@ -67,23 +67,36 @@ def draw_room(rng: np.random.Generator) -> RoomDesign:
     wish_s = log_uniform(rng, *TARGET_T60_S)
     category = names[int(rng.choice(len(names), p=shares / shares.sum()))]
     kind = CATEGORIES[category]
-    rooms = [_variant(rng, category, _size(rng, kind)) for _ in range(1 if kind.is_open else CANDIDATES)]
+    rooms = [_variant(rng, category, draw_size(rng, kind)) for _ in range(1 if kind.is_open else CANDIDATES)]
     return min(rooms, key=lambda room: abs(np.log(expected_t60_s(room) / wish_s)))
 
 
-def _size(rng: np.random.Generator, kind: Category) -> tuple[float, float, float]:
+def draw_size(rng: np.random.Generator, kind: Category) -> tuple[float, float, float]:
     length, width, height = (log_uniform(rng, *span) for span in (kind.length_m, kind.width_m, kind.height_m))
     return (round(length, 2), round(width, 2), round(height, 2))
 
 
 def _variant(rng: np.random.Generator, category: str, size_m: tuple[float, float, float]) -> RoomDesign:
     kind = CATEGORIES[category]
-    wall = pick(rng, kind.walls)
-    surfaces = {name: wall if rng.random() < 0.75 else pick(rng, kind.walls) for name in WALLS}
+    surfaces = draw_walls(rng, kind)
     if kind.is_open:
         standing = rng.permutation(WALLS)[: int(rng.integers(0, 4))]
         surfaces = {name: material if name in standing else OPEN for name, material in surfaces.items()}
     surfaces |= {"floor": pick(rng, kind.floors), "ceiling": pick(rng, kind.ceilings)}
+    return furnished(rng, category, size_m, surfaces)
+
+
+def draw_walls(rng: np.random.Generator, kind: Category) -> dict[str, str]:
+    """Materials of the four walls, mostly one for all."""
+    wall = pick(rng, kind.walls)
+    return {name: wall if rng.random() < 0.75 else pick(rng, kind.walls) for name in WALLS}
+
+
+def furnished(
+    rng: np.random.Generator, category: str, size_m: tuple[float, float, float], surfaces: dict[str, str]
+) -> RoomDesign:
+    """Windows, doors and furniture for bare walls, floor and ceiling."""
+    kind = CATEGORIES[category]
     solid = [name for name in WALLS if surfaces[name] != OPEN]
     patches = _patches(rng, kind, size_m, solid)
     items = furnish(rng, kind.furniture, size_m, float(rng.beta(1.2, 1.5)), surfaces["floor"])

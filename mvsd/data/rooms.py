@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from scipy.signal import fftconvolve
 from mvsd.acoustics import DIRECT_SAMPLE, RATE, c50_db, drr_db, t60
 from mvsd.data.room_acoustics import response
 from mvsd.data.room_design import SURFACES, T60_RANGE_S, RoomDesign, draw_room, mean_absorption
+from mvsd.data.room_twins import MATERIALS, MOST, draw_twin, twin_kind
 from mvsd.data.room_views import PICTURE_PX, View, draw_view, sees_talker
 from mvsd.data.speech import draw_clip, list_speech, speaker_of
 from mvsd.errors import UserError
@@ -36,7 +38,7 @@ COLUMNS = (
     *(f"{name}_material" for name in SURFACES),
     *("patches", "furniture", "absorption", "talker_x", "talker_y", "talker_z", "listener_x", "listener_y"),
     *("listener_z", "distance_m", "t60_s", "drr_db", "c50_db", "talker_seen", "panorama", "fov_deg", "exposure"),
-    *("clip", "speaker", "split"),
+    *("clip", "speaker", "split", "twin", "twin_of"),
 )
 Row = dict[str, object]
 
@@ -51,6 +53,7 @@ class Job:
     files: tuple[Path, ...] = ()  # speech
     picture_px: int = PICTURE_PX  # width; 0: no pictures
     split: str = ""
+    twins: float = 0.0  # share of the rooms that repeat the one before in all but one thing
 
 
 def simulate(
@@ -64,18 +67,22 @@ def simulate(
     workers: int | None = None,
     picture_px: int = PICTURE_PX,
     split: str = "",
+    twins: float = 0.0,
 ) -> Path:
     """Write `count` rooms of `views` views each below out, and out/rooms.csv; rooms already there are kept.
 
     speech: folder of utterances; with it clean and reverberant clips are written too, of "all", "train" or
     "held-out" speakers. picture_px: width of the views, 0 for none. split: what evaluation is to call
-    the set, "seen" say, where its rooms taught the weights. on_step(rooms done, count) after each room.
+    the set, "seen" say, where its rooms taught the weights. twins: share of rooms that repeat the one before in other
+    materials or another geometry. on_step(rooms done, count) after each room.
     Returns the path of rooms.csv.
     """
     if count < 1 or views < 1:
         raise UserError(f"At least one room and one view are needed; got {count} and {views}.")
+    if not 0 <= twins <= MOST:
+        raise UserError(f"A share of {twins:g} twins was asked for; choose 0 to {MOST:g}, for no twin has a twin.")
     files = tuple(list_speech(speech, speakers)) if speech is not None else ()
-    job = Job(seed, Path(out), views, files, picture_px, split)
+    job = Job(seed, Path(out), views, files, picture_px, split, twins)
     for folder in ("rir", *(["image", "layout"] if picture_px else []), *(["clean", "reverb"] if files else [])):
         (job.out / folder).mkdir(parents=True, exist_ok=True)
     done = _read_done(job)
@@ -99,6 +106,8 @@ def _read_done(job: Job) -> list[Row]:
         rows: list[Row] = [row for row in csv.DictReader(file) if None not in row.values() and None not in row]
     if any(int(row["seed"]) != job.seed for row in rows):
         raise UserError(f"{path} was made with seed {rows[0]['seed']}, not {job.seed}. Choose another folder.")
+    if any((row.get("twin") or "") != twin_kind(job.seed, int(row["room"]), job.twins) for row in rows):
+        raise UserError(f"{path} was made with another share of twins. Choose another folder.")
     counts = {room: sum(row["room"] == room for row in rows) for room in {row["room"] for row in rows}}
     if any(views > job.views for views in counts.values()):
         raise UserError(f"{path} has more than {job.views} views a room. Choose another folder.")
@@ -146,7 +155,9 @@ def end_with_parent() -> None:
 
 def make_room(job: Job, index: int) -> list[Row]:
     """Design, hear, see and write one room; returns its rows."""
-    room, views, rirs = design_room(job.seed, index, job.views)
+    kind = twin_kind(job.seed, index, job.twins)
+    room, views, rirs = design_room(job.seed, index, job.views, kind)
+    told = {"split": job.split, "twin": kind, "twin_of": index - 1 if kind else ""}
     draw = None
     if job.picture_px:
         from mvsd.data.room_pictures import Painter  # mitsuba takes a second to load
@@ -154,7 +165,7 @@ def make_room(job: Job, index: int) -> list[Row]:
         draw = Painter(room, job.picture_px)
     rows = []
     for number, (view, rir) in enumerate(zip(views, rirs, strict=True)):
-        row = _row(job.seed, index, number, room, view, rir) | {"split": job.split}
+        row = _row(job.seed, index, number, room, view, rir) | told
         if draw:
             draw.save(
                 view, job.out / "image" / f"{row['stem']}.jpg", job.out / "layout" / f"{row['stem']}.png", JPEG_QUALITY
@@ -170,31 +181,47 @@ def stem_of(index: int, view: int) -> str:
     return f"r{index:05d}_v{view}"
 
 
-def design_room(seed: int, index: int, count: int) -> tuple[RoomDesign, list[View], list[np.ndarray]]:
-    """A room, `count` views of it and their responses; drawn again until its first T60 is between 0.1 and 3 s."""
+def design_room(seed: int, index: int, count: int, twin: str = "") -> tuple[RoomDesign, list[View], list[np.ndarray]]:
+    """A room, `count` views of it and their responses; drawn again until its first T60 is between 0.1 and 3 s.
+
+    twin: what is other than in room index - 1; empty: all. In other materials it is seen from the same places.
+    """
+    draws = Draws(seed, index)
+    if twin:
+        before, views, _ = design_room(seed, index - 1, count)
+        seen = tuple(views) if twin == MATERIALS else ()
+        draws = Draws(seed, index, partial(draw_twin, room=before, kind=twin), seen)
     for attempt in range(ROOM_TRIES):
-        room = draw_room(np.random.default_rng([seed, index, attempt]))
-        first = _hear(room, seed, index, attempt, 0, 0)
+        room = draws.room(np.random.default_rng([seed, index, attempt]))
+        first = draws.heard(room, attempt, 0, 0)
         if _is_fit(first[1]):
             break
-    pairs = [first] + [_fit_view(room, seed, index, attempt, number, first) for number in range(1, count)]
+    pairs = [first] + [draws.fit_view(room, attempt, number, first) for number in range(1, count)]
     return room, [view for view, _ in pairs], [rir for _, rir in pairs]
 
 
-def _fit_view(
-    room: RoomDesign, seed: int, index: int, attempt: int, number: int, fallback: tuple[View, np.ndarray]
-) -> tuple[View, np.ndarray]:
-    for again in range(VIEW_TRIES):
-        found = _hear(room, seed, index, attempt, number, again)
-        if _is_fit(found[1]):
-            return found
-    return fallback
+@dataclass(frozen=True)
+class Draws:
+    """All that chance decides of one room. room: draws it. views: where it is seen from; none: drawn too."""
 
+    seed: int
+    index: int
+    room: Callable[[np.random.Generator], RoomDesign] = draw_room
+    views: tuple[View, ...] = ()
 
-def _hear(room: RoomDesign, seed: int, index: int, attempt: int, number: int, again: int) -> tuple[View, np.ndarray]:
-    rng = np.random.default_rng([seed, index, attempt, 1 + number, again])
-    view = draw_view(rng, room)
-    return view, response(room, view, int(rng.integers(2**63)))
+    def fit_view(
+        self, room: RoomDesign, attempt: int, number: int, fallback: tuple[View, np.ndarray]
+    ) -> tuple[View, np.ndarray]:
+        for again in range(VIEW_TRIES):
+            found = self.heard(room, attempt, number, again)
+            if _is_fit(found[1]):
+                return found
+        return fallback
+
+    def heard(self, room: RoomDesign, attempt: int, number: int, again: int) -> tuple[View, np.ndarray]:
+        rng = np.random.default_rng([self.seed, self.index, attempt, 1 + number, again])
+        view = self.views[number] if self.views else draw_view(rng, room)
+        return view, response(room, view, int(rng.integers(2**63)))
 
 
 def _is_fit(rir: np.ndarray) -> bool:

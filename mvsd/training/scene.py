@@ -18,6 +18,7 @@ from mvsd.training.converters import SceneFeatures
 from mvsd.training.scene_photos import PhotoLesson, out_of_order
 from mvsd.training.scene_pictures import Draw, augment, layouts, mixed, pictures, reframed, relit
 from mvsd.training.scene_probe import fitted, interval, share_covered
+from mvsd.training.scene_twins import beside_twins, twins_among
 from mvsd.vision import GRID, READINGS, SceneConfig, SceneEncoder
 
 FILE = "scene.safetensors"
@@ -32,7 +33,7 @@ WEIGHT = torch.tensor([0.5, 2.0, 1.0, 1.0])  # what is heard counts more than wh
 def teaches(view: RoomView) -> bool:
     """Whether a room's pictures train the encoder. Those of the others train the converters, which thereby meet the
     encoder as users will: on rooms it has not learnt by heart."""
-    draw = int.from_bytes(sha256(f"scene {view.room}".encode()).digest()[:8], "big")
+    draw = int.from_bytes(sha256(f"scene {view.kin}".encode()).digest()[:8], "big")
     return not view.held_out and draw < TEACHING_SHARE * 2**64
 
 
@@ -59,7 +60,7 @@ def contrast(codes: Tensor, wanted: Tensor) -> Tensor:
     """Supervised contrast (Khosla et al. 2020, equation 2); positives are neighbours in log T60, log volume and DRR.
 
     codes: (B, n) of unit length. wanted: READINGS (B, 4). Neighbours count by a Gaussian of their distance; room
-    identity alone would teach wallpaper.
+    identity alone would teach wallpaper. All others are negatives, a twin that sounds otherwise the hardest.
     """
     places = (wanted / SPREAD.to(wanted.device))[:, 1:]
     near = torch.exp(-0.5 * torch.cdist(places, places).square() / NEIGHBOUR**2).fill_diagonal_(0)
@@ -148,7 +149,7 @@ class SceneTask:
         materials = sorted({material for view in train for material in view.surfaces})
         self.surfaces = made_of(train, materials)
         self.absorption = torch.tensor([view.absorption or math.nan for view in train]).log()
-        self.layouts = layouts(pack, train)
+        self.layouts, self.twins = layouts(pack, train), twins_among(train)
         self.photos = PhotoLesson(pack, config.image_size, batch // PHOTO_SHARE, photo_fold)
         self.model = Lesson(encoder, max(1, len(materials)))
         if init:
@@ -161,6 +162,7 @@ class SceneTask:
         """Augmented pictures (B, 3, S, S), their READINGS (B, 4), shares of materials (B, 3, materials), log mean
         absorption (B,) and layouts (B, 2, GRID, GRID); then photographs and their T60 ranges (PhotoLesson.draw)."""
         pick, draw = torch.randint(len(self.images), (self.batch,), generator=generator), Draw(self.batch, generator)
+        pick = beside_twins(pick, self.twins)
         images, layouts = reframed([self.images[pick].float() / 255, self.layouts[pick]], self.wide[pick], draw)
         truths = (part[pick] for part in (self.truth, self.surfaces, self.absorption))
         rooms = mixed((relit(images, draw), *truths, F.adaptive_avg_pool2d(layouts, GRID)), generator)
