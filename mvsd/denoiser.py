@@ -51,8 +51,10 @@ class Denoiser(Pretrained, nn.Module):
         self.config = config
         self.process = Process(SCHEDULES[config.schedule](config.steps), config.target)
         self.unet = ControllableUnet(config)
-        if config.centre == "rung":
-            self.register_buffer("usual", torch.tensor([0.4, -0.5, -0.3]))  # what Condition.numbers mostly holds
+        models_room = config.centre == "rung"
+        usual = torch.tensor([0.4, -0.5, -0.3])  # what Condition.numbers mostly holds
+        self.register_buffer("usual", usual, persistent=models_room)
+        if models_room:
             self.register_buffer("tilt", torch.zeros(2, config.n_mels))  # a band's log T60, DRR / 10 less the room's
 
     def see(self, source: Tensor, condition: Condition) -> Tensor:

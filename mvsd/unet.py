@@ -33,6 +33,7 @@ class UnetConfig:
     condition_dim: int = 384
     scene_dim: int = 256
     scene_film: bool = True  # the embedding joins the step embedding besides being a token
+    scene_grid: bool = True  # the encoder's 7x7 grid is attended to besides the embedding
 
 
 @dataclass(frozen=True)
@@ -200,14 +201,15 @@ class Conditioner(nn.Module):
     def __init__(self, config: UnetConfig):
         super().__init__()
         dim = config.condition_dim
-        self.film_scene = config.scene_film
+        self.film_scene, self.shows_grid = config.scene_film, config.scene_grid
         self.step = nn.Sequential(nn.Linear(128, dim), nn.SiLU(), nn.Linear(dim, dim))
-        self.scene = nn.Linear(config.scene_dim, dim)
+        if self.film_scene:  # several processes refuse parameters that nothing uses
+            self.scene = nn.Linear(config.scene_dim, dim)
         self.numbers = nn.Sequential(nn.Linear(6, dim), nn.SiLU(), nn.Linear(dim, dim))
         self.nothing = nn.Parameter(torch.randn(config.scene_dim) * 0.02)
 
     def forward(self, t: Tensor, condition: Condition) -> tuple[Tensor, Tensor]:
-        """Returns the vector (B, condition_dim) and tokens (B, 1 + 49, scene_dim)."""
+        """Returns the vector (B, condition_dim) and tokens (B, 1 + 49, scene_dim); (B, 1, scene_dim) without grid."""
         has = condition.has_scene[:, None]
         scene = torch.where(has, condition.scene, self.nothing)
         tokens = torch.where(has[..., None], condition.tokens, self.nothing)
@@ -216,7 +218,7 @@ class Conditioner(nn.Module):
         vector = vector + self.numbers(torch.cat([condition.numbers.nan_to_num(0.0), known.float()], 1))
         if self.film_scene:
             vector = vector + self.scene(scene)
-        return F.silu(vector), torch.cat([scene[:, None], tokens], 1)
+        return F.silu(vector), torch.cat([scene[:, None], tokens], 1) if self.shows_grid else scene[:, None]
 
 
 class ControllableUnet(Pretrained, nn.Module):

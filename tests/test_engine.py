@@ -151,7 +151,7 @@ def test_the_run_folder_holds_what_repeats_the_run(pack_folder, tmp_path):
     told = json.loads((tmp_path / "match" / "run.json").read_text())
     assert told["packages"]["torch"] == torch.__version__.split("+")[0]
     assert told["command"] == shlex.join(sys.orig_argv)
-    assert (told["loop"]["seed"], told["sizes"]["batch"], told["processes"]) == (4, 4, 1)
+    assert (told["loop"]["seed"], told["sizes"]["batches"]["converters"], told["processes"]) == (4, 4, 1)
     assert told["pack_sha256"] == pack_sha256(pack_folder)
 
 

@@ -1,7 +1,14 @@
+from dataclasses import replace
+
+import pytest
 import torch
-from tiny import lively, speechlike
+from tiny import UNET, lively, speechlike, write_rooms, write_speech
 
 from mvsd.audio import MEL, log_mel, mel_basis, stft
+from mvsd.data.pack import read_pack, write_pack
+from mvsd.denoiser import Denoiser
+from mvsd.training.loop import LoopConfig, Run, train
+from mvsd.training.vocoder import VocoderTask
 from mvsd.vocoder import Vocoder, VocoderConfig, dithered, griffin_lim, linear_magnitude, masked, vocode
 
 CONFIG = VocoderConfig(width=16, blocks=1)
@@ -69,3 +76,32 @@ def test_the_sources_phase_is_a_better_start_than_none():
     mel = log_mel(SOUND[None])[0]
     blind, seeing = (error(griffin_lim(mel, 2, source), mel[None]) for source in (None, SOUND))
     assert seeing < blind
+
+
+@pytest.fixture(scope="module")
+def pack(tmp_path_factory):
+    root = tmp_path_factory.mktemp("inverse")
+    write_pack([write_rooms(root / "rooms", 12)], write_speech(root / "speech", 12), root / "pack")
+    return read_pack(root / "pack")
+
+
+def test_its_critic_is_asked_only_where_there_is_one(pack):
+    generator, names = torch.Generator().manual_seed(0), []
+    for width in (0, 2):
+        task = VocoderTask(CONFIG, pack, 4, critic_width=width)
+        names.append(task.losses(task.model, task.draw(generator), generator, 0).keys())
+    assert names[1] - names[0] == {"critic", "fooled", "feature"}
+    assert {"complex", "magnitude", "log_512", "log_2048"} <= names[0]
+
+
+@pytest.mark.whole
+def test_trained_on_a_converters_own_mels_with_a_critic_it_comes_nearer_and_ships_alone(pack, tmp_path):
+    predictors = {"dereverb": lively(Denoiser(replace(UNET, task="dereverb")))}
+    task = VocoderTask(VocoderConfig(width=32, blocks=2), pack, 4, predictors, critic_width=2)
+    run = Run(tmp_path, task, LoopConfig(lr=2e-3, warmup_steps=5, bf16=False, ema=0.5, validate_every=0), {})
+    before = run.validate()
+    train(run, steps=30)
+    after = run.validate()
+    assert after["match_true_magnitude"] < 0.98 * before["match_true_magnitude"]
+    assert before["dereverb_predicted_magnitude"] != before["dereverb_true_magnitude"]
+    assert isinstance(Vocoder.from_pretrained(tmp_path / "vocoder.safetensors"), Vocoder)

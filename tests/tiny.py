@@ -16,8 +16,8 @@ from mvsd.systems.avitar import Avitar
 from mvsd.systems.image2reverb import ResponseGenerator
 from mvsd.systems.unet import Regressor
 from mvsd.training.converters import FILES
-from mvsd.training.recipes import STARTS
 from mvsd.training.rivals import SIZES
+from mvsd.training.sizes import STARTS
 from mvsd.vision import SceneConfig, SceneEncoder
 from mvsd.vocoder import Vocoder, VocoderConfig
 

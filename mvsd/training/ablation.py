@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -28,13 +28,19 @@ from mvsd.metrics.statistics import bootstrap_interval
 from mvsd.training.converters import FILES, ConverterTask, SceneFeatures, all_known, mels, sample_windows
 from mvsd.training.loop import LoopConfig, Run, Task, train
 from mvsd.training.natural import Entering, Natural
-from mvsd.training.recipes import STARTS
 from mvsd.training.scene import FILE, features_of
+from mvsd.training.sizes import STARTS
 from mvsd.training.together import MutualTask
 from mvsd.vision import SceneEncoder
 
 SEPARATE, MUTUAL = "separate", "mutual"
 OnStep = Callable[[int, int], None]  # runs done, runs in all
+
+
+class Plan(Protocol):
+    """A dataclass that says how long and how fast is trained."""
+
+    lr: float
 
 
 @dataclass(frozen=True)
@@ -98,16 +104,16 @@ def run_ablation(
     found: dict[str, list[dict[str, Any]]] = {arm: [] for arm in plan.arms}
     for seed in range(plan.seeds):
         begun = init or _begin(material, out / f"seed{seed}", plan, seed)
-        _tell(on_step, seed * (1 + len(plan.arms)) + 1, total)
+        tell(on_step, seed * (1 + len(plan.arms)) + 1, total)
         for number, arm in enumerate(plan.arms, 2):
             found[arm].append(_run_arm(arm, material, out / f"seed{seed}", begun, plan, seed))
-            _tell(on_step, seed * (1 + len(plan.arms)) + number, total)
+            tell(on_step, seed * (1 + len(plan.arms)) + number, total)
     table = summary(found, plan)
     (out / "table.md").write_text(table + "\n")
     return table
 
 
-def _tell(on_step: OnStep | None, done: int, total: int) -> None:
+def tell(on_step: OnStep | None, done: int, total: int) -> None:
     if on_step:
         on_step(done, total)
 
@@ -117,11 +123,11 @@ def _begin(material: Material, folder: Path, plan: Ablation, seed: int) -> Path:
     for task in FILES:
         config = replace(DenoiserConfig(task=task), widths=plan.widths, **STARTS[task])
         learner = ConverterTask(config, material.pack, plan.batch, material.features, seed=seed)
-        _train(learner, folder / "apart", plan, plan.apart_steps, seed, task)
+        train_once(learner, folder / "apart", plan, plan.apart_steps, seed, task)
     return folder / "apart"
 
 
-def _train(task: Task, folder: Path, plan: Ablation, steps: int, seed: int, name: str) -> float:
+def train_once(task: Task, folder: Path, plan: Plan, steps: int, seed: int, name: str) -> float:
     """Train where that has not been done; the weights gather in folder. Returns seconds of the processor."""
     told = folder / f"{name}.json"
     if told.is_file():
@@ -143,7 +149,7 @@ def _run_arm(arm: str, material: Material, folder: Path, begun: Path, plan: Abla
         return json.loads(done.read_text())
     task = _task(arm, material, begun, plan)
     steps = plan.separate_steps if arm == SEPARATE else plan.steps
-    seconds = _train(task, folder / arm, plan, steps, seed, "both")
+    seconds = train_once(task, folder / arm, plan, steps, seed, "both")
     row = measured(folder / arm, task.check, material.features, plan.windows) | {"seconds": seconds}
     done.write_text(json.dumps(row))
     return row

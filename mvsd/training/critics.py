@@ -18,6 +18,7 @@ from mvsd.audio import MelSpec, stft
 
 RESOLUTIONS = (MelSpec(n_fft=512, hop=128), MelSpec(n_fft=1024, hop=256), MelSpec(n_fft=256, hop=64))
 FLOOR = 1e-3  # magnitude
+LOUDER = 10.0  # sounds are brought to so much for the critic
 FOOLED, FEATURE = 0.05, 0.1  # of a critic's terms beside distances
 
 
@@ -60,6 +61,11 @@ class Judged(nn.Module):
         self.network, self.critic = network, critic
 
 
+def network_of(model: nn.Module) -> nn.Module:
+    """What is to ship of a model that may have a critic."""
+    return model.network if isinstance(model, Judged) else model
+
+
 def adversarial(critic: nn.Module, made: Any, real: Any) -> dict[str, Tensor]:
     """Terms `critic` (for the critic alone), `fooled` and `feature` (for what made `made` alone).
 
@@ -87,3 +93,10 @@ def _all(judged: list) -> list[list[Tensor]]:
 def weighed(judged: dict[str, Tensor]) -> dict[str, Tensor]:
     """A critic's terms beside distances: its own as it is, for it alone learns from that."""
     return judged | {"fooled": FOOLED * judged["fooled"], "feature": FEATURE * judged["feature"]}
+
+
+def judged_sound(model: nn.Module, made: Tensor, real: Tensor) -> dict[str, Tensor]:
+    """What a SoundCritic says of sounds (B, samples) at the converters' level; nothing where the model has none."""
+    if not isinstance(model, Judged):
+        return {}
+    return weighed(adversarial(model.critic, made * LOUDER, real * LOUDER))

@@ -8,7 +8,7 @@ from statistics import fmean
 import torch
 from torch import Generator, Tensor
 
-from mvsd.audio import MEL, log_mel
+from mvsd.audio import log_mel
 from mvsd.data.pack import Pack
 from mvsd.data.pairs import MARGIN, PairMaker, Taste
 from mvsd.denoiser import DenoiserConfig
@@ -16,15 +16,13 @@ from mvsd.metrics.speech import pesq_wb
 from mvsd.metrics.undefined import Undefined
 from mvsd.plain_vocoder import PlainVocoder, PlainVocoderConfig
 from mvsd.training.converters import EDGE
-from mvsd.training.critics import Judged, SoundCritic, adversarial, weighed
-from mvsd.training.vocoder import spectral_losses
+from mvsd.training.critics import Judged, SoundCritic, judged_sound, network_of
+from mvsd.training.vocoder import INNER, spectral_losses
 from mvsd.vocoder import TASKS
 
 FILE = "plain_vocoder.safetensors"
 FRAMES = 96  # of a window, 1.5 s
 CHECKED = 16  # windows of a validation, a kind of speech
-INNER = slice(4 * MEL.hop, -4 * MEL.hop)  # a window's edge has no neighbour to overlap with
-LOUDER = 10.0  # sounds are brought to so much for the critic
 Sounds = tuple[Tensor, Tensor]  # log-mel (B, 128, FRAMES) and sound (B, samples)
 
 
@@ -65,9 +63,7 @@ class PlainVocoderTask:
             terms = spectral_losses(made, real)
             del terms["complex"]  # whose phase no mel tells
             terms["mel"] = (log_mel(made) - log_mel(real)).abs().mean()
-        if isinstance(model, Judged):
-            terms |= weighed(adversarial(model.critic, made * LOUDER, real * LOUDER))
-        return terms
+        return terms | judged_sound(model, made, real)
 
     def validate(self, model: PlainVocoder | Judged) -> dict[str, float]:
         """PESQ-wb of held-out speech made from its own mel, dry and in rooms."""
@@ -81,10 +77,6 @@ class PlainVocoderTask:
 
     def export(self, model: PlainVocoder | Judged, folder: Path, notes: dict[str, str]) -> None:
         network_of(model).save(folder / FILE, notes)
-
-
-def network_of(model: PlainVocoder | Judged) -> PlainVocoder:
-    return model.network if isinstance(model, Judged) else model
 
 
 def _scores(made: Tensor, real: Tensor) -> list[float]:

@@ -1,4 +1,4 @@
-"""What is trained, in what order, for how long: a recipe is a few numbers, a stage is a run of the loop.
+"""What is trained, in what order, for how long: a recipe is a few numbers (sizes.py), a stage is a run of the loop.
 
 Stages of every recipe: `scene` (pictures to acoustics), `match` and `dereverb` (the converters apart, on the frozen
 scene encoder), `mutual` (both together), `vocoder` (on true mels and on the converters' own). Each stage has a run
@@ -13,24 +13,25 @@ import logging
 import shutil
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from mvsd.data.pack import Pack, read_pack
-from mvsd.denoiser import Denoiser, DenoiserConfig
+from mvsd.denoiser import Denoiser
 from mvsd.errors import UserError
 from mvsd.plain_vocoder import PlainVocoderConfig
 from mvsd.t60_estimator import T60Config
 from mvsd.training import plain, scene, t60, together, vocoder
+from mvsd.training.compiling import compile_networks, told_of_failure
 from mvsd.training.converters import FILES, ConverterTask, SceneFeatures
 from mvsd.training.looks import kept_features
 from mvsd.training.loop import LoopConfig, Run, Task, train
-from mvsd.training.natural import Entering, Natural
+from mvsd.training.natural import Natural
 from mvsd.training.processes import accelerator
 from mvsd.training.rivals import RIVALS, SIZES, Given, rival_task
 from mvsd.training.rivals import STAGES as RIVAL_STAGES
 from mvsd.training.run_folder import pack_sha256, write_whole
-from mvsd.unet import ControllableUnet
+from mvsd.training.sizes import RECIPES, Rates, Recipe
 from mvsd.vision import SceneConfig, SceneEncoder
 from mvsd.vocoder import VocoderConfig
 
@@ -48,67 +49,6 @@ APART = ("t60", "plain")  # run where they are named, not with the rest, as the 
 STAGES = tuple(stage for stage in WEIGHT_FILES if stage not in APART)
 WEIGHT_FILES |= RIVAL_STAGES
 OnStep = Callable[[int, int | None], None]
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """minutes: the whole clock, shared out to the stages by `shares`. Batches are counted over all processes."""
-
-    minutes: float
-    widths: tuple[int, ...]
-    match_widths: tuple[int, ...]  # the reverberator begins nearer to its end, and does with less
-    batch: int
-    scene_batch: int
-    vocoder_batch: int
-    lr: float = 7e-4
-    scene_lr: float = 1e-3
-    image_size: int = 112
-    vocoder_width: int = 384
-    fit_steps: int = 60  # of Polack's model to the training rooms
-    sound_batch: int = 4  # of rivals that work on sound: where minutes are few, more steps teach more than more windows
-    workers: int = 0  # processes that draw batches
-    mutual_lr: float = 2e-4
-    entering: Entering = field(default_factory=Entering)  # of unpaired recordings, where some are given
-    t60_batch: int = 32
-    t60_lr: float = 2e-3
-    t60_width: int = 20
-    plain_width: int = 384
-    plain_critic: int = 0  # width of the plain vocoder's critic; 0: none
-    shares: tuple[float, ...] = (0.25, 0.22, 0.22, 0.15, 0.16)  # of the clock, a stage
-
-
-RECIPES = {
-    "cpu": Recipe(120, (80, 192, 256), (48, 96, 160), batch=8, scene_batch=32, vocoder_batch=16),
-    "gpu": Recipe(
-        20,
-        (128, 256, 320),
-        (128, 256, 320),
-        batch=128,
-        sound_batch=64,
-        scene_batch=128,
-        vocoder_batch=64,
-        image_size=224,
-        workers=12,
-        plain_width=512,
-        plain_critic=32,
-    ),
-    "tiny": Recipe(
-        1,
-        (16, 32, 32),
-        (16, 32, 32),
-        batch=4,
-        scene_batch=4,
-        vocoder_batch=8,
-        vocoder_width=32,
-        plain_width=32,
-        plain_critic=2,
-        t60_batch=4,
-        t60_width=4,
-        image_size=64,
-        fit_steps=2,
-    ),
-}
-STARTS = {"match": {"centre": "rung", "seen": 2, "spread": 1.0}, "dereverb": {}}  # what each converter's change is from
 
 
 @dataclass(frozen=True)
@@ -163,7 +103,7 @@ def run_recipe(
         stages = ", :".join([*STAGES, *APART, *RIVALS])
         raise UserError(f"There is no recipe {name}. Choose {', '.join(RECIPES)}, with :{stages} for a stage.")
     recipe, lr = RECIPES[base], wishes.lr
-    recipe = replace(recipe, lr=lr, scene_lr=lr, mutual_lr=lr, t60_lr=lr) if lr else recipe
+    recipe = replace(recipe, rates=Rates(lr, lr, lr, lr)) if lr else recipe
     if (share := wishes.unpaired_share) is not None:
         if not 0 <= share <= 1:
             raise UserError(f"The unpaired share is {share:g}; choose 0 to 1.")
@@ -225,8 +165,9 @@ def _run_stage(stage: str, order: Order, data: Pack, sha256: str, minutes: float
     recipe, wishes = order.recipe, order.wishes
     about = {"recipe": f"{order.name}:{stage}", "sizes": asdict(recipe), "pack_sha256": sha256}
     about |= {"pretrained": wishes.pretrained, "init": str(wishes.init or "")}
-    lr = {"scene": recipe.scene_lr, "mutual": recipe.mutual_lr, "t60": recipe.t60_lr}.get(stage, recipe.lr)
-    config = LoopConfig(lr=lr, ema=0.998, seed=wishes.seed, workers=recipe.workers, parts=order.parts)
+    config = LoopConfig(
+        lr=recipe.rates.of(stage), ema=0.998, seed=wishes.seed, workers=recipe.workers, parts=order.parts
+    )
     if stage == "scene":
         config = replace(config, ema=0.99, validate_every=250, weight_decay=0.05)
     if stage == "mutual" and wishes.unpaired:
@@ -235,47 +176,43 @@ def _run_stage(stage: str, order: Order, data: Pack, sha256: str, minutes: float
     task = _task(stage, order, data)
     minutes -= (time.monotonic() - begin) / 60  # what preparing took, pictures looked at and the like
     if wishes.compiled:
-        for module in task.model.modules():
-            if isinstance(module, ControllableUnet):
-                module.compile()
+        compile_networks(task.model)
     run = Run(order.out / stage, task, config, about)
-    return train(run, minutes, wishes.steps, wishes.stop_after, on_step)
+    with told_of_failure():
+        return train(run, minutes, wishes.steps, wishes.stop_after, on_step)
 
 
 def _task(stage: str, order: Order, data: Pack) -> Task:
     recipe, given, seed, init = order.recipe, order.wishes.init, order.wishes.seed, None
+    sizes, batches = recipe.networks, recipe.batches
     if given and (given / WEIGHT_FILES[stage][0]).is_file():
         init = given / WEIGHT_FILES[stage][0]
     if stage == "scene":
-        config = SceneConfig(image_size=recipe.image_size, pretrained=order.wishes.pretrained)
-        return scene.SceneTask(config, data, order.share(recipe.scene_batch), init, seed, order.wishes.photo_fold)
+        config = SceneConfig(image_size=sizes.image_size, pretrained=order.wishes.pretrained)
+        return scene.SceneTask(config, data, order.share(batches.scene), init, seed, order.wishes.photo_fold)
     if stage == "vocoder":
-        config = VocoderConfig(width=recipe.vocoder_width)
+        config = VocoderConfig(width=sizes.vocoder)
         found = {task: order.weights / file for task, file in FILES.items() if (order.weights / file).is_file()}
         predictors = {task: Denoiser.from_pretrained(file) for task, file in found.items()}
-        return vocoder.VocoderTask(config, data, order.share(recipe.vocoder_batch), predictors, init, seed)
+        begin = {"critic_width": sizes.vocoder_critic, "init": init, "seed": seed}
+        return vocoder.VocoderTask(config, data, order.share(batches.vocoder), predictors, **begin)
     if stage == "t60":
-        return t60.T60Task(T60Config(width=recipe.t60_width), data, order.share(recipe.t60_batch), init=init, seed=seed)
+        return t60.T60Task(T60Config(width=sizes.t60), data, order.share(batches.t60), init=init, seed=seed)
     if stage == "plain":
-        config, batch = PlainVocoderConfig(width=recipe.plain_width), order.share(recipe.vocoder_batch)
-        return plain.PlainVocoderTask(config, data, batch, recipe.plain_critic, init, seed)
-    batch, features = order.share(recipe.batch), _features(order, data, order.pack, "features")
+        config, batch = PlainVocoderConfig(width=sizes.plain), order.share(batches.vocoder)
+        return plain.PlainVocoderTask(config, data, batch, sizes.plain_critic, init, seed)
+    batch, features = order.share(batches.converters), _features(order, data, order.pack, "features")
     if stage == "mutual":
         return together.MutualTask(_apart(order), data, batch, features, natural=_natural(order))
     if stage in RIVAL_STAGES:
         task = stage.partition("-")[2]
-        unet = replace(_converter_config(task, recipe), widths=recipe.match_widths)
+        unet = replace(sizes.converters[task], widths=sizes.converters["match"].widths)
         ours = given / FILES[task] if given and (given / FILES[task]).is_file() else None
         begin = {"init": init, "ours": ours, "seed": seed, "fit_steps": recipe.fit_steps}
-        batches = (batch, order.share(recipe.sound_batch))
-        return rival_task(stage, Given(SIZES[order.name], unet, data, batches, features, **begin))
-    config = _converter_config(stage, recipe)
-    return ConverterTask(config, data, batch, features, init=init, seed=seed, fit_steps=recipe.fit_steps)
-
-
-def _converter_config(task: str, recipe: Recipe) -> DenoiserConfig:
-    widths = recipe.match_widths if task == "match" else recipe.widths
-    return replace(DenoiserConfig(task=task), widths=widths, **STARTS[task])
+        both = (batch, order.share(batches.sound))
+        return rival_task(stage, Given(SIZES[order.name], unet, data, both, features, **begin))
+    start = {"init": init, "seed": seed, "fit_steps": recipe.fit_steps}
+    return ConverterTask(sizes.converters[stage], data, batch, features, **start)
 
 
 def _apart(order: Order) -> Path:
@@ -290,7 +227,8 @@ def _natural(order: Order) -> Natural | None:
     """Unpaired recordings, where some are given."""
     if not order.wishes.unpaired:
         return None
-    pack, frames = read_pack(order.wishes.unpaired), DenoiserConfig.past_frames + DenoiserConfig.window_frames
+    pack, config = read_pack(order.wishes.unpaired), order.recipe.networks.converters["match"]
+    frames = config.past_frames + config.window_frames
     features = _features(order, pack, order.wishes.unpaired, "unpaired_features")
     return Natural(pack, frames, order.recipe.entering, features)
 

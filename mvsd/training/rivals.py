@@ -39,6 +39,7 @@ class Sizes:
     image2reverb: image2reverb.Image2ReverbConfig
 
 
+PUBLISHED = Sizes(av_unet.PUBLISHED, avitar.PUBLISHED, image2reverb.PUBLISHED)
 SIZES = {
     "tiny": Sizes(
         av_unet.AvUnetConfig(widths=(8, 8, 8, 8, 8)),
@@ -46,7 +47,8 @@ SIZES = {
         image2reverb.Image2ReverbConfig(widths=(8, 8, 8, 8, 8, 8)),
     ),
     "cpu": Sizes(av_unet.AvUnetConfig(), avitar.AvitarConfig(), image2reverb.Image2ReverbConfig()),
-    "gpu": Sizes(av_unet.PUBLISHED, avitar.PUBLISHED, image2reverb.PUBLISHED),
+    "gpu": PUBLISHED,
+    "paper": PUBLISHED,
 }
 
 

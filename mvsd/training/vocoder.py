@@ -14,6 +14,7 @@ from mvsd.data.pack import Pack
 from mvsd.data.pairs import MARGIN, PairMaker, Taste
 from mvsd.denoiser import Denoiser, DenoiserConfig
 from mvsd.training.converters import EDGE, LONG_PAST, numbers_of, sample_windows
+from mvsd.training.critics import Judged, SoundCritic, judged_sound, network_of
 from mvsd.training.loop import multiplies_bf16
 from mvsd.unet import Condition
 from mvsd.vocoder import DITHER, TASKS, Vocoder, VocoderConfig
@@ -22,6 +23,7 @@ FILE = "vocoder.safetensors"
 RESOLUTIONS = ((512, 128), (2048, 512))  # FFT, hop of the losses besides the front end's own
 PREDICTED_SHARE = 0.7  # of training windows whose mel is the converter's own
 POWER = 0.3  # compression of magnitudes in the complex loss
+INNER = slice(4 * MEL.hop, -4 * MEL.hop)  # a window's edge has no neighbour to overlap with
 
 
 def compressed(spectrum: Tensor) -> Tensor:
@@ -61,7 +63,8 @@ class Windows:
 
 
 class VocoderTask:
-    """Windows of both tasks in one batch. predictors: trained converters, whose mels most windows then have."""
+    """Windows of both tasks in one batch. predictors: trained converters, whose mels most windows then have.
+    critic_width: of what tells made from real; 0: spectral distances alone."""
 
     def __init__(
         self,
@@ -69,11 +72,13 @@ class VocoderTask:
         pack: Pack,
         batch: int,
         predictors: dict[str, Denoiser] | None = None,
+        critic_width: int = 0,
         init: Path | None = None,
         seed: int = 0,
     ):
         torch.manual_seed(seed)
-        self.model = Vocoder.from_pretrained(init).train() if init else Vocoder(config)
+        network = Vocoder.from_pretrained(init).train() if init else Vocoder(config)
+        self.model = Judged(network, SoundCritic(critic_width)) if critic_width else network
         self.batch, self.predictors = batch, predictors or {}
         self.frames = 192
         self.pairs = PairMaker(pack, self.frames, before=LONG_PAST)
@@ -102,7 +107,7 @@ class VocoderTask:
         if windows.predict and windows.task in self.predictors:
             mel = self._predicted(windows, device, generator).to(device)
         task = torch.full((len(mel),), TASKS.index(windows.task), device=device)
-        spectrum = model(mel, source, task)
+        spectrum = network_of(model)(mel, source, task)
         with torch.autocast(device.type, enabled=False):
             return istft(spectrum)
 
@@ -117,9 +122,10 @@ class VocoderTask:
         device = next(model.parameters()).device
         made = torch.cat([self._sound(model, windows, generator) for windows in batch])
         wanted = torch.cat([windows.sound for windows in batch]).to(device)
-        inner = slice(4 * MEL.hop, -4 * MEL.hop)  # a window's edge has no neighbour to overlap with
+        made, wanted = made[:, INNER], wanted[:, INNER]
         with torch.autocast(device.type, enabled=False):
-            return spectral_losses(made[:, inner], wanted[:, inner])
+            terms = spectral_losses(made, wanted)
+        return terms | judged_sound(model, made, wanted)
 
     def validate(self, model: nn.Module) -> dict[str, float]:
         """Losses of each task on held-out speakers and rooms, on true and, with predictors, on predicted mels."""
@@ -132,4 +138,4 @@ class VocoderTask:
         return row
 
     def export(self, model: nn.Module, folder: Path, notes: dict[str, str]) -> None:
-        model.save(folder / FILE, notes)
+        network_of(model).save(folder / FILE, notes)
