@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).parent
 EXAMPLES, STUDIES = HERE / "assets" / "examples", HERE / "studies"
-SAMPLERS = ("dpm++", "ddim", "ddpm")
+SAMPLERS = ("dpm++", "ddim", "ddpm", "from-source")
 T60_FILE = "t60.safetensors"
 
 

@@ -23,17 +23,29 @@ def ablate(
     seeds: Annotated[int, typer.Option(min=1, help="Every arm is trained so many times.")] = 3,
     encoder: Annotated[Path | None, typer.Option(help="Folder with a scene encoder; rooms in numbers without.")] = None,
     apart_steps: Annotated[int, typer.Option(min=1, help="Steps of each converter before the arms part.")] = 200,
-    steps: Annotated[int, typer.Option(min=5, help="Steps of mutual training.")] = 100,
+    steps: Annotated[int, typer.Option(min=5, help="Steps of mutual training, or of each T.")] = 100,
     ratio: Annotated[float, typer.Option(min=1, help="Steps of separate training for one of mutual.")] = 1.5,
     init: Annotated[Path | None, typer.Option(help="Folder of two converters to go on from.")] = None,
     lr: Annotated[float, typer.Option(min=0, help="Highest learning rate; 2e-4 suits --init.")] = 1e-3,
+    schedules: Annotated[
+        list[int] | None,
+        typer.Option(
+            min=2, max=1000, help="T as trained, with two schedules each, instead of all this; may be given again."
+        ),
+    ] = None,
+    windows: Annotated[int, typer.Option(min=2, help="Windows of held-out rooms to judge on.")] = 96,
 ) -> None:
-    """Separate, mutual and mutual training with unpaired recordings, at equal compute."""
+    """Separate, mutual and mutual training with unpaired recordings, at equal compute; or T as trained."""
     loading("the pack and the encoder")
     from mvsd.training.ablation import Ablation, Material, run_ablation
+    from mvsd.training.schedules import Schedules, run_schedules
 
+    if schedules:
+        ladder = Schedules(tuple(schedules), seeds, steps=steps, lr=lr, windows=windows)
+        print(run_schedules(Material.of(data, None, encoder), out, ladder, Bar("training")))
+        return
     shares = tuple(share) if share is not None else (0.25,) if unpaired else ()
-    plan = Ablation(seeds, shares, apart_steps=apart_steps, steps=steps, ratio=ratio, lr=lr)
+    plan = Ablation(seeds, shares, apart_steps=apart_steps, steps=steps, ratio=ratio, lr=lr, windows=windows)
     print(run_ablation(Material.of(data, unpaired, encoder), out, plan, init, Bar("training")))
 
 
@@ -63,7 +75,7 @@ def steps(
     ] = None,
     limit: Annotated[int, typer.Option(min=1, help="Clips.")] = 8,
     seeds: Annotated[int, typer.Option(min=1, help="Conversions of each clip; ten tell the spread of T60.")] = 1,
-    sampler: Annotated[str, typer.Option(help="dpm++, ddim or ddpm.")] = "dpm++",
+    sampler: Annotated[str, typer.Option(help="dpm++, ddim, ddpm or from-source.")] = "dpm++",
     weights: Weights = None,
 ) -> None:
     """What fewer network evaluations cost: error, detail, quality, T60 and time by number of steps."""

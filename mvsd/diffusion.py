@@ -34,7 +34,21 @@ def linear_alpha_bar(steps: int, beta_end: float = 0.06) -> Tensor:
     return bars.clamp(min=SMALLEST_ALPHA_BAR)
 
 
-SCHEDULES = {"cosine": cosine_alpha_bar, "linear": linear_alpha_bar}
+def to_zero_snr(alpha_bar: Tensor) -> Tensor:
+    """A schedule (steps + 1,) shifted and stretched so that its last step is noise alone: Lin et al. 2023
+    (arXiv 2305.08891), algorithm 1. Step 1 stays as it is."""
+    roots = alpha_bar[1:].sqrt()
+    roots = (roots - roots[-1]) * roots[0] / (roots[0] - roots[-1])
+    return torch.cat([alpha_bar[:1], roots.square()]).clamp(min=SMALLEST_ALPHA_BAR)
+
+
+COMMON_END = 0.02  # of linear betas, in most of the literature
+SCHEDULES = {
+    "cosine": cosine_alpha_bar,
+    "linear": linear_alpha_bar,
+    "linear-0.02": lambda steps: linear_alpha_bar(steps, COMMON_END),
+    "zero-snr": lambda steps: to_zero_snr(linear_alpha_bar(steps, COMMON_END)),
+}
 
 
 @dataclass(frozen=True)
@@ -124,7 +138,18 @@ def sample_dpm2m(denoise: Denoise, x: Tensor, t: Sequence[int], process: Process
         yield clean
 
 
-SAMPLERS = {"dpm++": sample_dpm2m, "ddim": sample_ddim, "ddpm": sample_ddpm}
+def sample_from_source(
+    denoise: Denoise, x: Tensor, t: Sequence[int], process: Process, noise: Noise
+) -> Iterator[Tensor]:
+    """DPM-Solver++ from half of the steps on, where no change under noise stands for x_t (SDEdit, Meng et al. 2022,
+    arXiv 2108.01073): for networks that diffuse the change from a source, the source itself."""
+    begun = [round(step * FROM_SOURCE) for step in t]
+    level = math.sqrt(1 - process.alpha_bar[begun[0]].item())
+    yield from sample_dpm2m(denoise, level * x, begun, process, noise)
+
+
+FROM_SOURCE = 0.5  # of the steps
+SAMPLERS = {"dpm++": sample_dpm2m, "ddim": sample_ddim, "ddpm": sample_ddpm, "from-source": sample_from_source}
 
 
 class SeededNoise:

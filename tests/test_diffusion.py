@@ -13,6 +13,7 @@ from mvsd.diffusion import (
     sample_ddim,
     sample_ddpm,
     sample_dpm2m,
+    sample_from_source,
     trailing_steps,
 )
 
@@ -38,9 +39,9 @@ def last(stream):
     return x
 
 
-@pytest.mark.parametrize("schedule", SCHEDULES.values())
-def test_schedules_fall_from_one_to_almost_nothing(schedule):
-    bars = schedule(250)
+@pytest.mark.parametrize("name", ["cosine", "linear", "zero-snr"])
+def test_schedules_fall_from_one_to_almost_nothing(name):
+    bars = SCHEDULES[name](250)
     assert bars[0] == 1
     assert (bars.diff() <= 0).all()
     assert bars[-1].sqrt() < 0.03
@@ -165,6 +166,14 @@ def test_samplers_tell_every_evaluation_and_can_be_left(name):
     next(stream), next(stream)
     stream.close()
     assert len(calls) == 2
+
+
+def test_from_the_source_sampling_begins_half_way_at_no_change_under_noise():
+    process, seen, unit = Process(), [], draws(3)
+    stream = sample_from_source(lambda x, t: seen.append((x, t)) or x * 0, unit, [250, 100, 0], process, lambda: unit)
+    assert torch.equal([*stream][-1], unit * 0)
+    assert [t for _, t in seen] == [125, 50]
+    torch.testing.assert_close(seen[0][0], unit * (1 - process.alpha_bar[125]).sqrt())
 
 
 def test_noise_is_the_same_alone_and_in_a_batch():

@@ -71,6 +71,21 @@ def test_a_folder_of_steps_is_told_under_table_4c(tmp_path):
     assert "Not measured" not in told
 
 
+def test_t_as_trained_stands_in_a_table_of_its_own_and_in_no_other(tmp_path):
+    run_of(tmp_path / "first")
+    (tmp_path / "trained").mkdir()
+    arms = ["150 linear-0.02", "150 zero-snr"]
+    rows = [["", "match", arm, name, 3.0, 2.5, 3.5, 8] for arm in arms for name in ("error_db", "rtf")]
+    columns = ["split", "task", "system", "metric", "mean", "low", "high", "clips"]
+    pd.DataFrame(rows, columns=columns).to_csv(tmp_path / "trained" / "table.csv", index=False)
+    (tmp_path / "trained" / ASKED).write_text(json.dumps({"data": "x", "weights": None, "schedules": arms}))
+    found = by_title(tmp_path / "first", tmp_path / "trained")
+    lines = found["Table 4c, T as trained"].splitlines()
+    assert lines[0] == "| T, schedule | match: log-mel error, dB | match: real-time factor |"
+    assert lines[2:] == [f"| trained: {arm} | 3 (2.5 to 3.5) | 3 (2.5 to 3.5) |" for arm in arms]
+    assert not any("trained" in text for title, text in found.items() if title != "Table 4c, T as trained")
+
+
 def test_the_published_numbers_stand_apart(tmp_path):
     text = report([run_of(tmp_path / "first")], tmp_path / "out")
     ours, theirs = text.split("## Published numbers")

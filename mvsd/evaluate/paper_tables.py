@@ -19,6 +19,7 @@ from mvsd.few_steps import STEPS_CSV, summary
 
 SAME_SIZE = (OURS, "unet", "unet_gan")  # one network, trained alike
 STFT = {"stft": "STFT as is", "stft_level": "STFT level-matched"}
+SCHEDULES = "schedules"  # arms of `ablate --schedules`, which stand where systems do
 SHARE = re.compile(r"unpaired\D*(\d+)")
 
 
@@ -56,8 +57,10 @@ def is_ladder(folder: Path) -> bool:
 
 def tables(runs: Sequence[Run], ladders: Sequence[Path] = ()) -> Iterator[tuple[str, str]]:
     """(title, Markdown) of each table; in place of one that cannot be made, what it needs. ladders: of `steps`."""
+    converted = [run for run in runs if SCHEDULES not in run.asked]
     for title, make, needs in TABLES:
-        parts = [make(runs), *(ladder(folder) for folder in (ladders if make is table_4c else ()))]
+        made = make(runs if make is table_4c_trained else converted)
+        parts = [made, *(ladder(folder) for folder in (ladders if make is table_4c else ()))]
         yield title, "\n\n".join(filter(None, parts)) or f"Not measured: {needs}."
 
 
@@ -98,6 +101,12 @@ def table_4c(runs: Sequence[Run]) -> str:
     return _of_ours(found, lambda run: str(run.asked["steps"] or "usual"), "steps", {"rtf": "real-time factor"})
 
 
+def table_4c_trained(runs: Sequence[Run]) -> str:
+    """T as trained, each with a schedule that leaves signal at its end and with one that does not."""
+    rows = [(run, arm, f"{run.name}: {arm}") for run in runs for arm in run.asked.get(SCHEDULES, ())]
+    return _both_tasks(rows, "T, schedule", {"error_db": "log-mel error, dB", "rtf": "real-time factor"})
+
+
 def table_4d(runs: Sequence[Run]) -> str:
     """Shares of unpaired recordings in training: runs named so."""
     shares = {int(found[1]): run for run in runs if (found := SHARE.search(run.name))}
@@ -111,6 +120,7 @@ TABLES: tuple[tuple[str, Callable[[Sequence[Run]], str], str], ...] = (
     ("Table 4a: ways of training", table_4a, "runs on one data set with the --weights of each way"),
     ("Table 4b: diffusion, same parameters and compute", table_4b, f"a run with two of {', '.join(SAME_SIZE)}"),
     ("Table 4c: steps", table_4c, "runs on one data set and weights with several --steps, or a folder of `steps`"),
+    ("Table 4c, T as trained", table_4c_trained, "a folder of `ablate --schedules T`"),
     ("Table 4d: unpaired recordings", table_4d, "runs whose folders are named unpaired-5, unpaired-25 ..."),
 )
 

@@ -13,7 +13,7 @@ from mvsd.conversion import USUAL_STEPS
 from mvsd.data.pack import Pack, RoomView
 from mvsd.data.pairs import PairMaker, Pairs, Taste
 from mvsd.denoiser import Denoiser, DenoiserConfig
-from mvsd.diffusion import sample_dpm2m, trailing_steps
+from mvsd.diffusion import Denoise, sample_dpm2m, trailing_steps
 from mvsd.metrics.spectral import detail_ratio, mel_error_db
 from mvsd.unet import Condition
 
@@ -161,6 +161,15 @@ def sample_windows(
     model: Denoiser, source: Tensor, condition: Condition, steps: int, generator: Generator, past: int = 0
 ) -> Tensor:
     """source: (B, 128, past + frames) nepers, each window by itself. Returns the sampled log-mel of its frames."""
+    x, seen, denoise = begun(model, source, condition, generator, past)
+    *_, x = sample_dpm2m(denoise, x, trailing_steps(model.process.steps, steps), model.process, lambda: x)
+    return model.decode(x, seen).clamp(min=-11.513).cpu()
+
+
+def begun(
+    model: Denoiser, source: Tensor, condition: Condition, generator: Generator, past: int = 0
+) -> tuple[Tensor, Tensor, Denoise]:
+    """What samplers of whole windows begin with: unit noise, what is seen of the windows, and how both are denoised."""
     device = next(model.parameters()).device
     condition = condition.to(device)
     seen = model.see(source.to(device), condition)[..., past:]
@@ -169,8 +178,7 @@ def sample_windows(
     def denoise(x: Tensor, t: int) -> Tensor:
         return model(x, seen, torch.full((len(x),), t, device=device), condition)
 
-    *_, x = sample_dpm2m(denoise, x, trailing_steps(model.process.steps, steps), model.process, lambda: x)
-    return model.decode(x, seen).clamp(min=-11.513).cpu()
+    return x, seen, denoise
 
 
 def fit_room(model: Denoiser, pairs: PairMaker, seed: int, steps: int) -> None:
