@@ -64,6 +64,20 @@ def evaluate(
 
 
 @measure_app.command()
+def compare(
+    before: Annotated[Path, typer.Argument(help="Folder of `evaluate`.")],
+    after: Annotated[Path, typer.Argument(help="Another, over the same clips: with other weights, say.")],
+    system: Annotated[str, typer.Option(help="Which system's rows.")] = "mvsd",
+    metric: Annotated[list[str] | None, typer.Option(help="Column; may be given again. The usual ones if not.")] = None,
+) -> None:
+    """What changed between two runs of `evaluate`, paired by clip, with 95 % intervals over rooms."""
+    from mvsd.evaluate.comparison import METRICS
+    from mvsd.evaluate.comparison import compare as compared
+
+    print(compared(before, after, system, tuple(metric or METRICS)))
+
+
+@measure_app.command()
 def report(
     folders: Annotated[list[Path], typer.Argument(help="Folders of `evaluate` and `steps`; names label tables.")],
     out: Annotated[Path, typer.Option(help="Folder for report.md and the figures.")] = Path("report"),
