@@ -151,7 +151,12 @@ def test_an_unsaved_answer_is_told_and_can_be_sent_again(page: Page, running: tu
     answer(page, "1")
     page.get_by_text("This page tries again by itself.").wait_for()
     page.context.unroute("**/answer")
-    page.get_by_text("3 of 5").wait_for()
+    page.context.route("**/media/*", lambda route: route.fulfill(status=404))  # as after a restart of the server
+    page.get_by_text("A clip could not be loaded.").wait_for()
+    page.context.unroute("**/media/*")
+    page.get_by_role("button", name="Try again").press("Enter")
+    page.get_by_text("Ready. Press Play.").wait_for()
+    assert number(page) == "3 of 5"
     assert len(judgements(live.study, live.results)) == before + 2
     assert complaints == []
 

@@ -102,6 +102,8 @@ class LiveLabels:
             sent = (str(body.get("item")), body.get("revision"))
             if sent in [(_handle(rater, item), int(self._rows[rater.name, item]["revision"])) for item in rater.mine]:
                 return self.state(token)
+            if rater.at is None:  # a page from before the server was started anew
+                rater.at = self._next(rater)
             if rater.at is None or sent != (_handle(rater, rater.at), self._revision(rater, rater.at)):
                 raise StaleError("This page is out of date: labelling goes on where it was last opened.")
             clip, now = self.opened.clips[rater.at], self._clock()

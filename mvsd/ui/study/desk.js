@@ -10,14 +10,13 @@ const PASSING = ["offline", "silent", "unsaved"]; // failures that may be over t
 export class Desk {
   input = "mouse"; // what was used last: mouse, touch or key
   isSaving = false;
-  #urls = {};
-  #ready = () => {};
   #again = null;
 
   // actions: key -> what it does, beside those of every player. answer: digit -> whether it meant anything.
-  // draw: shows how things stand; move: the same, called many times a second while a clip sounds.
-  constructor(root, player, say, { step_s, actions, answer, draw, move }) {
-    Object.assign(this, { root, player, say, answer, draw });
+  // draw: shows how things stand; move: the same, called many times a second while a clip sounds. reload: shows the
+  // same page with clips under new addresses, as those of before may open nothing any more.
+  constructor(root, player, say, { step_s, actions, answer, draw, move, reload }) {
+    Object.assign(this, { root, player, say, answer, draw, reload });
     this.failure = h("p", { class: "failure", role: "alert" });
     this.play = h("button", { type: "button", class: "play", disabled: true, onclick: () => player.toggle() }, say("play"));
     this.place = h("input", { type: "range", min: "0", max: "1", step: "0.01", value: "0", disabled: true,
@@ -36,12 +35,11 @@ export class Desk {
 
   // urls: slot -> address. ready: called once every clip is there.
   async load(urls, ready) {
-    [this.#urls, this.#ready] = [urls, ready];
     this.failure.replaceChildren();
     try {
       await this.player.load(urls);
     } catch {
-      const again = h("button", { type: "button", onclick: () => this.load(this.#urls, this.#ready) }, this.say("try_again"));
+      const again = h("button", { type: "button", onclick: () => this.attempt(this.reload) }, this.say("try_again"));
       return this.failure.replaceChildren(`${this.say("clip_not_loaded")} `, again);
     }
     this.place.max = String(this.player.length_s);

@@ -12,13 +12,13 @@ const MANY = ["regions", "tags"]; // questions with more than one answer: 0 goes
 // urlOf: media token -> address. draft: unsaved work, if any: what the form holds (values) and the steps to it (past).
 // keep(values, past) is told of all that changes.
 // Returns what closes it.
-export function showClip(root, state, say, urlOf, { plays, autoplay, setAutoplay, draft, keep, save, back, rename }) {
+export function showClip(root, state, say, urlOf, { plays, autoplay, setAutoplay, draft, keep, save, back, rename, reload }) {
   const player = new Player(draw);
   const values = structuredClone(draft?.values || state.values);
   const past = draft?.past || []; // [id of a question, what it held before], one for each change
   let at = 0, note = draft ? say("work_is_back") : "";
   const lacking = h("p", { class: "lacking", role: "status" });
-  const desk = new Desk(root, player, say, { step_s: SEEK_S, answer, draw, move, actions: {
+  const desk = new Desk(root, player, say, { step_s: SEEK_S, answer, draw, move, reload, actions: {
     escape: () => cancel(), s: slower, u: undo, n: () => auto.click(), enter: send,
     c: () => fields.find(({ kind }) => kind === "text")?.box.focus(),
     arrowup: () => mark(at - 1), arrowdown: () => mark(at + 1),

@@ -75,7 +75,7 @@ export async function labelling(root, base) {
       save: async (label) => {
         await send("save", label);
         work.drop();
-      }, back, rename,
+      }, back, rename, reload: () => resume(at, key, token),
     });
     screens.until(() => {
       work.leave();

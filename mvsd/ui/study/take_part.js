@@ -122,7 +122,7 @@ export async function takePart(root, base) {
         if (error.kind !== "stale") throw error;
         await resume(at, key, token);
       }
-    }));
+    }, () => resume(at, key, token)));
   }
 
   function done(at, key, token, state) {

@@ -22,8 +22,8 @@ function responses(state, say) {
   return state.tie && state.form === "preference" ? [...both, { value: "tie", label: say("no_preference") }] : both;
 }
 
-// urlOf: media token -> address. save: answer -> promise; its failure keeps the trial open. Returns what closes it.
-export function showTrial(root, state, say, urlOf, save) {
+// urlOf: media token -> address. save: answer -> promise; its failure keeps the trial open. reload: shows the trial anew. Returns what closes it.
+export function showTrial(root, state, say, urlOf, save, reload) {
   const player = new Player(draw);
   let focusLost = 0;
   const choices = responses(state, say).map((choice, i) => ({ ...choice, key: String(i + 1) }));
@@ -36,7 +36,7 @@ export function showTrial(root, state, say, urlOf, save) {
     draw();
   });
 
-  const desk = new Desk(root, player, say, { step_s: SEEK_S, answer, draw, move: draw, actions: {
+  const desk = new Desk(root, player, say, { step_s: SEEK_S, answer, draw, move: draw, reload, actions: {
     r: () => listenTo("ref"), a: () => listenTo("left"), b: () => listenTo("right"),
     l: () => loop.click(), s: () => restart.click(), enter: send, ...(isCheck ? {} : part.actions),
   } });
