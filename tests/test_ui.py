@@ -194,6 +194,14 @@ def test_the_samplers_offered_are_those_handed_in(bare: Studio):
     assert choices == [[("dpm++", "dpm++"), ("ddim", "ddim")]] * 2
 
 
+def test_an_example_gives_way_to_the_next_one_and_to_own_work(examples: Path):
+    page = build(Studio(lambda task: EchoConverter(), examples))
+    plays = {number for number, fn in page.fns.items() if fn.name == "play"}
+    assert len(plays) == 2
+    ends_it = [fn for fn in page.fns.values() if plays & set(fn.cancels)]
+    assert [len(fn.targets) for fn in ends_it] == [3, 3]  # run and the two uploads of each tab
+
+
 def test_both_models_share_one_queue(bare: Studio):
     page = build(bare)
     runs = [fn for fn in page.fns.values() if fn.api_name in ("match", "dereverb")]

@@ -17,9 +17,9 @@ from mvsd.ui.inputs import Inputs, Wording, input_column
 from mvsd.ui.results import Results, Update, result_column
 
 MODEL = "model"  # the one queue of everything that runs a model
-EXAMPLE = "example"  # and of those who listen: one after the other, so that the last click has the last word
 # What was wrong before is no longer the matter, whether it is mended or told anew.
 CLOSE_MESSAGES = 'document.querySelectorAll(".toast-close").forEach((button) => button.click());'
+NOT_OPENING = '() => document.querySelectorAll(".brief").forEach((told) => { told.hidden = true; })'
 FORGET = f"() => {{ {CLOSE_MESSAGES} }}"
 # On a phone the result lies below the button.
 SHOW_RESULT = """() => { %s const at = document.getElementById("%s-result"), top = at.getBoundingClientRect().top;
@@ -44,8 +44,8 @@ def _lay_out(studio: Studio, words: Wording) -> None:
     running = wire_run(studio, words, inputs, results)
     wire_uploads(studio, inputs, results)
     inputs.draw_seed.click(new_seed, None, inputs.fields["seed"], queue=False, api_visibility="private")
-    for card, example in cards:
-        wire_example(studio, card, example, inputs, results, running)
+    played = {card: wire_example(studio, card, example, inputs, results) for card, example in cards}
+    wire_second_thoughts(inputs, running, played)
 
 
 def example_cards(examples: list[Example]) -> list[tuple[gr.Button, Example]]:
@@ -76,6 +76,7 @@ def wire_run(studio: Studio, words: Wording, inputs: Inputs, results: Results) -
         shown,
         queue=False,
         api_visibility="private",
+        show_progress="hidden",
         js=SHOW_RESULT % (CLOSE_MESSAGES, words.task),
     )
     running = started.then(
@@ -90,8 +91,9 @@ def wire_run(studio: Studio, words: Wording, inputs: Inputs, results: Results) -
     )
     failed = lambda: results.failed() | buttons(inputs, busy=False)  # noqa: E731
     stopped = lambda: results.stopped() | buttons(inputs, busy=False)  # noqa: E731
-    running.failure(failed, None, shown, queue=False, api_visibility="private")
-    inputs.cancel.click(stopped, None, shown, cancels=[running], queue=False, api_visibility="private")
+    quietly = {"queue": False, "api_visibility": "private", "show_progress": "hidden"}
+    running.failure(failed, None, shown, **quietly)
+    inputs.cancel.click(stopped, None, shown, cancels=[running], **quietly)
     return running
 
 
@@ -122,9 +124,9 @@ def buttons(inputs: Inputs, *, busy: bool) -> Update:
 
 
 def wire_example(
-    studio: Studio, card: gr.Button, example: Example, inputs: Inputs, results: Results, running: gr.events.Dependency
-) -> None:
-    """Fill the fields and show the result; a conversion under way is given up."""
+    studio: Studio, card: gr.Button, example: Example, inputs: Inputs, results: Results
+) -> gr.events.Dependency:
+    """Fill the fields and show the result. Returns the event to cancel."""
     names = ("photo", "speech", "steps", "sampler", "seed")
     fields = [inputs.fields[name] for name in names]
 
@@ -139,13 +141,23 @@ def wire_example(
         lambda: results.opening() | buttons(inputs, busy=False),
         None,
         {*results.all, inputs.run, inputs.cancel},
-        cancels=[running],
         queue=False,
         api_visibility="private",
+        show_progress="hidden",
         js=FORGET,
     )
-    played = opened.then(
-        play, None, shown, concurrency_id=EXAMPLE, concurrency_limit=1, api_visibility="private", show_progress="hidden"
-    )
+    played = opened.then(play, None, shown, concurrency_limit=4, api_visibility="private", show_progress="hidden")
     played.success(None, js=SHOW_RESULT % ("", example.task))
-    played.failure(results.at_rest, None, results.all, queue=False, api_visibility="private")
+    played.failure(results.at_rest, None, results.all, queue=False, api_visibility="private", show_progress="hidden")
+    return played
+
+
+def wire_second_thoughts(
+    inputs: Inputs, running: gr.events.Dependency, played: dict[gr.Button, gr.events.Dependency]
+) -> None:
+    """The last click has the last word: an example ends what was under way, and own work ends an example."""
+    for card in played:
+        card.click(None, cancels=[running, *(event for other, event in played.items() if other is not card)])
+    if played:
+        own = [inputs.run.click, inputs.fields["photo"].upload, inputs.fields["speech"].upload]
+        gr.on(own, None, cancels=list(played.values()), js=NOT_OPENING)
