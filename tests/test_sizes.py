@@ -4,13 +4,14 @@ from dataclasses import replace
 
 import pytest
 import torch
-from tiny import write_rooms, write_speech
+from tiny import write_rooms, write_speech, write_weights
 
 from mvsd.clip import Clip
 from mvsd.conversion import Settings
 from mvsd.converters import Dereverberator, convert
 from mvsd.data.pack import write_pack
 from mvsd.denoiser import Denoiser
+from mvsd.training.converters import FILES
 from mvsd.training.recipes import Wishes, run_recipe
 from mvsd.training.sizes import RECIPES, as_published
 from mvsd.unet import Condition
@@ -51,13 +52,18 @@ def test_two_gpus_can_share_every_batch(name):
 
 
 @pytest.mark.whole
-def test_the_papers_recipe_runs_at_a_small_size_and_what_it_leaves_converts(tmp_path, monkeypatch):
+def test_the_papers_converters_are_trained_alone_and_together_and_convert(tmp_path, monkeypatch):
     tiny = RECIPES["tiny"]
     networks = replace(tiny.networks, converters=as_published((16, 16, 32)))
     monkeypatch.setitem(RECIPES, "paper", replace(RECIPES["paper"], networks=networks, batches=tiny.batches, workers=0))
     write_pack([write_rooms(tmp_path / "rooms", 12, 2)], write_speech(tmp_path / "speech", 12), tmp_path / "pack")
-    assert run_recipe("paper", tmp_path / "pack", tmp_path / "run", Wishes(steps=1))
-    converter = Dereverberator.from_pretrained(tmp_path / "run" / "weights")
+    weights = write_weights(tmp_path / "run" / "weights")  # its scene encoder is looked through
+    for file in FILES.values():
+        (weights / file).unlink()
+    for stage in ("match", "dereverb", "mutual"):
+        assert run_recipe(f"paper:{stage}", tmp_path / "pack", tmp_path / "run", Wishes(steps=1))
+    converter = Dereverberator.from_pretrained(weights)
+    assert converter.denoiser.config.centre == "mean"
     sound = 0.1 * torch.randn(50_000, generator=torch.Generator().manual_seed(0))
     made = convert(converter, Clip(sound, 16_000), Settings(steps=3, sampler="ddpm"))
     assert made.audio.shape == sound.shape

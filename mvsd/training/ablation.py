@@ -173,7 +173,8 @@ def measured(weights: Path, check: PairMaker, features: SceneFeatures | None, wi
     generator = torch.Generator().manual_seed(1)
     drawn = check.draw(windows, generator, DenoiserConfig.level)
     known = all_known(drawn.views, features, generator)
-    every, none = torch.ones(windows, dtype=torch.bool), torch.zeros(windows, 3, dtype=torch.bool)
+    count = len(drawn.views)
+    every, none = torch.ones(count, dtype=torch.bool), torch.zeros(count, 3, dtype=torch.bool)
     condition = known.keep(every, none) if features else known
     row: dict[str, Any] = {"rooms": [view.room for view in drawn.views]}
     for task, file in FILES.items():

@@ -13,6 +13,7 @@ import logging
 import shutil
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -178,7 +179,7 @@ def _run_stage(stage: str, order: Order, data: Pack, sha256: str, minutes: float
     if wishes.compiled:
         compile_networks(task.model)
     run = Run(order.out / stage, task, config, about)
-    with told_of_failure():
+    with told_of_failure() if wishes.compiled else nullcontext():
         return train(run, minutes, wishes.steps, wishes.stop_after, on_step)
 
 

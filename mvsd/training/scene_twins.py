@@ -17,7 +17,7 @@ def twins_among(views: list[RoomView]) -> Tensor:
     found = torch.full((len(views),), -1)
     for room, numbers in rooms.items():
         others = rooms.get(views[numbers[0]].twin_of or repeated.get(room, ""), [])
-        for place, number in enumerate(numbers[: len(views) if others else 0]):
+        for place, number in enumerate(numbers) if others else ():
             found[number] = others[place % len(others)]
     return found
 

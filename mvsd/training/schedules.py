@@ -89,9 +89,9 @@ def measured(model: Denoiser, task: ConverterTask, windows: int) -> Rows:
     """MEASURES of each held-out window and its room. Every arm meets the same windows and the same first noise."""
     generator = torch.Generator().manual_seed(1)
     drawn = task.check.draw(windows, generator, model.config.level)
-    known = all_known(drawn.views, task.features, generator)
+    known, count = all_known(drawn.views, task.features, generator), len(drawn.views)
     if task.features:
-        known = known.keep(torch.ones(windows, dtype=torch.bool), torch.zeros(windows, 3, dtype=torch.bool))
+        known = known.keep(torch.ones(count, dtype=torch.bool), torch.zeros(count, 3, dtype=torch.bool))
     target, source = mels(drawn, TASK)
     begin = time.process_time()
     made = ancestral(model, source, known, generator.manual_seed(2))
