@@ -33,14 +33,15 @@ def test_a_compiler_that_fails_is_told_in_one_sentence():
 
 
 @pytest.mark.whole
-def test_a_compiled_network_learns_what_the_plain_one_does():
+def test_the_network_is_captured_whole_and_learns_what_it_does_uncompiled():
+    """All but the last step of torch.compile, which makes machine code of what was captured."""
     torch.manual_seed(0)
-    plain, compiled = ControllableUnet(SMALLEST), ControllableUnet(SMALLEST)
-    compiled.load_state_dict(plain.state_dict())
-    compile_networks(nn.Sequential(compiled))
+    plain, captured = ControllableUnet(SMALLEST), ControllableUnet(SMALLEST)
+    captured.load_state_dict(plain.state_dict())
+    captured.compile(backend="aot_eager", fullgraph=True)
     x, t = torch.randn(2, 128, 32), torch.tensor([0.3, 0.9])
-    for network in (plain, compiled):
+    for network in (plain, captured):
         (network(x, x[:, None], t, Condition.unknown(2)) - x).square().mean().backward()
-    gradients = ([parameter.grad for parameter in network.parameters()] for network in (plain, compiled))
+    gradients = ([parameter.grad for parameter in network.parameters()] for network in (plain, captured))
     for ours, theirs in zip(*gradients):
         torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-5)
