@@ -21,6 +21,7 @@ from mvsd.evaluate import work
 from mvsd.evaluate.controls import Made, deranged, through_truth
 from mvsd.evaluate.frames import _pooled, means, read_results
 from mvsd.evaluate.measure import QUICK, Bench
+from mvsd.evaluate.paper import report
 from mvsd.evaluate.plan import CONTROLS, Job, Plan, jobs_of, names_for
 from mvsd.evaluate.results import HEAD, RESULTS, append_voice, read_voices, wav_path
 from mvsd.evaluate.run import KILLED, evaluate
@@ -178,6 +179,8 @@ def test_a_set_without_clean_speech_is_matched_back_and_marked(tmp_path, weights
     rows = pd.read_csv(tmp_path / "out" / RESULTS)
     assert outcome.failed == 0
     assert "test-seen (training clips)" in outcome.table
+    assert "put into a random" in outcome.table
+    assert "out test-seen (training clips): RTE(slopes) |" in report([tmp_path / "out"], tmp_path / "report")
     assert set(rows["task"]) == {"match"}
     assert rows["RTE(slopes)"].notna().all()
     assert rows[["pesq_wb", "stft", "sound_db"]].isna().all().all()

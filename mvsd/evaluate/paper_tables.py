@@ -13,7 +13,7 @@ import pandas as pd
 from mvsd.errors import UserError
 from mvsd.evaluate.plan import OURS
 from mvsd.evaluate.published import markdown
-from mvsd.evaluate.results import ASKED
+from mvsd.evaluate.results import ASKED, CLIPS
 from mvsd.evaluate.tables import cell
 from mvsd.few_steps import STEPS_CSV, summary
 
@@ -25,12 +25,17 @@ SHARE = re.compile(r"unpaired\D*(\d+)")
 
 @dataclass(frozen=True)
 class Run:
-    """A folder of `evaluate`: its name, what was asked for, and its table.csv."""
+    """A folder of `evaluate`: its name, what was asked for, its table.csv, and splits that were trained on."""
 
     name: str
     folder: Path
     asked: dict
     table: pd.DataFrame
+    taught: frozenset[str] = frozenset()
+
+    def told(self, split: str) -> str:
+        """Name of the run and a split of it."""
+        return f"{self.name} {split}" + (" (training clips)" if split in self.taught else "")
 
     def pick(self, task: str, system: str, split: str | None = None) -> pd.DataFrame:
         """Lines of one task, system and split, by metric; the first split where none is named."""
@@ -47,7 +52,15 @@ def read_run(folder: Path) -> Run:
         )
     asked = json.loads((folder / ASKED).read_text(encoding="utf-8"))
     table = pd.read_csv(folder / "table.csv", dtype={"split": str}).fillna({"split": ""})
-    return Run(folder.resolve().name, folder, asked, table)
+    return Run(folder.resolve().name, folder, asked, table, _taught(folder / CLIPS))
+
+
+def _taught(file: Path) -> frozenset[str]:
+    """Splits with clips of training."""
+    if not file.is_file():
+        return frozenset()
+    clips = pd.read_csv(file, dtype=str)
+    return frozenset(clips.loc[clips["is_training"] == "1", "split"])
 
 
 def is_ladder(folder: Path) -> bool:
@@ -151,7 +164,7 @@ def _side_by_side(runs: Sequence[Run], task: str, columns: dict[str, str]) -> st
     systems = dict.fromkeys(name for _, part in parts for name in part["system"])
     if not systems:
         return ""
-    head = ("system", *(f"{run.name} {split}: {title}" for run, split in places for title in columns.values()))
+    head = ("system", *(f"{run.told(split)}: {title}" for run, split in places for title in columns.values()))
     body = []
     for name in sorted(systems, key=lambda name: name != "input"):
         found = [run.pick(task, name, split) for run, split in places]
