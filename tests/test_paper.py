@@ -12,6 +12,7 @@ from mvsd.evaluate.paper_tables import read_run, tables
 from mvsd.evaluate.published import published
 from mvsd.evaluate.results import ASKED, wav_path
 from mvsd.few_steps import KEYS, MEASURES, STEPS_CSV
+from mvsd.training.arms import write_arms
 
 VALUES = {
     ("match", "input", "stft_level"): 1.5,
@@ -84,6 +85,20 @@ def test_t_as_trained_stands_in_a_table_of_its_own_and_in_no_other(tmp_path):
     assert lines[0] == "| T, schedule | match: log-mel error, dB | match: real-time factor |"
     assert lines[2:] == [f"| trained: {arm} | 3 (2.5 to 3.5) | 3 (2.5 to 3.5) |" for arm in arms]
     assert not any("trained" in text for title, text in found.items() if title != "Table 4c, T as trained")
+
+
+def test_arms_of_an_ablation_are_tables_4a_and_4d_and_no_systems(tmp_path):
+    (tmp_path / "arms").mkdir()
+    rooms, windows = np.repeat(["a", "b"], 2), np.array([4.0, 5.0, 6.0, np.nan])
+    arms = {"separate": windows, "mutual": windows - 1, "unpaired 25%": windows - 2}
+    found = {arm: {(task, "error_db"): values for task in ("match", "dereverb")} for arm, values in arms.items()}
+    write_arms(tmp_path / "arms", "ways", found, rooms)
+    told = by_title(run_of(tmp_path / "first"), tmp_path / "arms")
+    lines = told["Table 4a, at equal compute"].splitlines()
+    assert lines[0] == "| training | match: log-mel error, dB | dereverb: log-mel error, dB |"
+    assert lines[3] == "| arms: mutual | 4 (3.5 to 5) | 4 (3.5 to 5) |"
+    assert told["Table 4d, at equal compute"].splitlines()[2].startswith("| arms: unpaired 25% | 3 ")
+    assert "arms" not in told["Table 1"]
 
 
 def test_the_published_numbers_stand_apart(tmp_path):

@@ -19,7 +19,8 @@ from mvsd.few_steps import STEPS_CSV, summary
 
 SAME_SIZE = (OURS, "unet", "unet_gan")  # one network, trained alike
 STFT = {"stft": "STFT as is", "stft_level": "STFT level-matched"}
-SCHEDULES = "schedules"  # arms of `ablate --schedules`, which stand where systems do
+SCHEDULES, WAYS = "schedules", "ways"  # arms of `ablate --schedules` and of `ablate`, which stand where systems do
+ERROR = {"error_db": "log-mel error, dB"}
 SHARE = re.compile(r"unpaired\D*(\d+)")
 
 
@@ -70,9 +71,9 @@ def is_ladder(folder: Path) -> bool:
 
 def tables(runs: Sequence[Run], ladders: Sequence[Path] = ()) -> Iterator[tuple[str, str]]:
     """(title, Markdown) of each table; in place of one that cannot be made, what it needs. ladders: of `steps`."""
-    converted = [run for run in runs if SCHEDULES not in run.asked]
+    converted = [run for run in runs if not {SCHEDULES, WAYS} & run.asked.keys()]
     for title, make, needs in TABLES:
-        made = make(runs if make is table_4c_trained else converted)
+        made = make(runs if make in OF_TRAINING else converted)
         parts = [made, *(ladder(folder) for folder in (ladders if make is table_4c else ()))]
         yield title, "\n\n".join(filter(None, parts)) or f"Not measured: {needs}."
 
@@ -99,6 +100,11 @@ def table_4a(runs: Sequence[Run]) -> str:
     )
 
 
+def table_4a_trained(runs: Sequence[Run]) -> str:
+    """Separate and mutual training at equal compute."""
+    return _both_tasks(_arms(runs, WAYS), "training", ERROR)
+
+
 def table_4b(runs: Sequence[Run]) -> str:
     """The same network with diffusion, without, and without but with a critic."""
     rows = []
@@ -116,8 +122,7 @@ def table_4c(runs: Sequence[Run]) -> str:
 
 def table_4c_trained(runs: Sequence[Run]) -> str:
     """T as trained, each with a schedule that leaves signal at its end and with one that does not."""
-    rows = [(run, arm, f"{run.name}: {arm}") for run in runs for arm in run.asked.get(SCHEDULES, ())]
-    return _both_tasks(rows, "T, schedule", {"error_db": "log-mel error, dB", "rtf": "real-time factor"})
+    return _both_tasks(_arms(runs, SCHEDULES), "T, schedule", ERROR | {"rtf": "real-time factor"})
 
 
 def table_4d(runs: Sequence[Run]) -> str:
@@ -127,15 +132,28 @@ def table_4d(runs: Sequence[Run]) -> str:
     return _of_ours(ordered, lambda run: f"{SHARE.search(run.name)[1]} %", "unpaired")
 
 
+def table_4d_trained(runs: Sequence[Run]) -> str:
+    """Mutual training with shares of unpaired recordings, at equal compute."""
+    return _both_tasks([row for row in _arms(runs, WAYS) if SHARE.search(row[1])], "unpaired", ERROR)
+
+
 TABLES: tuple[tuple[str, Callable[[Sequence[Run]], str], str], ...] = (
     ("Table 1: visual acoustic matching", table_1, "a run of --task match"),
     ("Table 2: dereverberation", table_2, "a run of --task dereverb; WER and EER with --metrics all"),
     ("Table 4a: ways of training", table_4a, "runs on one data set with the --weights of each way"),
+    ("Table 4a, at equal compute", table_4a_trained, "a folder of `ablate`"),
     ("Table 4b: diffusion, same parameters and compute", table_4b, f"a run with two of {', '.join(SAME_SIZE)}"),
     ("Table 4c: steps", table_4c, "runs on one data set and weights with several --steps, or a folder of `steps`"),
     ("Table 4c, T as trained", table_4c_trained, "a folder of `ablate --schedules T`"),
     ("Table 4d: unpaired recordings", table_4d, "runs whose folders are named unpaired-5, unpaired-25 ..."),
+    ("Table 4d, at equal compute", table_4d_trained, "a folder of `ablate --share S`"),
 )
+OF_TRAINING = (table_4a_trained, table_4c_trained, table_4d_trained)
+
+
+def _arms(runs: Sequence[Run], kind: str) -> list[tuple[Run, str, str]]:
+    """(run, arm, label) of what was trained side by side."""
+    return [(run, arm, f"{run.name}: {arm}") for run in runs for arm in run.asked.get(kind, ())]
 
 
 def _variants(runs: Sequence[Run], what: str) -> list[Run]:

@@ -38,9 +38,9 @@ UNSURE = """* C50 and DRR are read from the response that leads from dry speech 
 room or a response made (`target`, `oracle`, `blind`), not for what a network made: its phases are not a room's."""
 
 
-REMADE = """Nobody knows the clean speech of these clips: `input` is the clip, dereverberated by mvsd and put into a random
-room, and `target` the clip itself (Chen et al. 2022). A system that was trained from dry speech adds its room to that
-random one."""
+REMADE = """Nobody knows the clean speech of these clips: `input` is the clip, dereverberated by mvsd and put into a
+random room, and `target` the clip itself (Chen et al. 2022). A system that was trained from dry speech adds its room to
+that random one."""
 
 
 def write_tables(out: Path) -> str:
@@ -49,15 +49,8 @@ def write_tables(out: Path) -> str:
     table = pd.concat([means(rows), shares(rows), error_rates(rows, out)], ignore_index=True)
     table = pd.concat([table, closed(table)], ignore_index=True)
     table.to_csv(out / "table.csv", index=False, float_format="%.6g")
-    parts = [
-        *_summaries(rows),
-        *_blocks(rows, table),
-        *judge_floor(rows),
-        clarity_floor(rows),
-        *_remade(rows),
-        FOOT,
-        _failures(rows),
-    ]
+    floors = [*judge_floor(rows), clarity_floor(rows), *_remade(rows)]
+    parts = [*_summaries(rows), *_blocks(rows, table), *floors, FOOT, _failures(rows)]
     text = "\n\n".join(part for part in parts if part)
     (out / "table.md").write_text(text + "\n", encoding="utf-8")
     write_figures(out, rows, table)

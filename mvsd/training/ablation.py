@@ -25,6 +25,7 @@ from mvsd.data.pairs import PairMaker
 from mvsd.denoiser import Denoiser, DenoiserConfig
 from mvsd.errors import UserError
 from mvsd.metrics.statistics import bootstrap_interval
+from mvsd.training.arms import write_arms
 from mvsd.training.converters import FILES, ConverterTask, SceneFeatures, all_known, mels, sample_windows
 from mvsd.training.loop import LoopConfig, Run, Task, train
 from mvsd.training.natural import Entering, Natural
@@ -94,7 +95,8 @@ def run_ablation(
     init: Path | None = None,
     on_step: OnStep | None = None,
 ) -> str:
-    """Train all arms for all seeds, going on where it was stopped; writes out/table.md and returns it.
+    """Train all arms for all seeds, going on where it was stopped; writes out/table.md and returns it,
+    and table.csv and asked.json, from which `report` makes the paper's tables.
 
     init: folder of two converters to go on from; None: they are trained apart first, anew for each seed.
     """
@@ -108,9 +110,16 @@ def run_ablation(
         for number, arm in enumerate(plan.arms, 2):
             found[arm].append(_run_arm(arm, material, out / f"seed{seed}", begun, plan, seed))
             tell(on_step, seed * (1 + len(plan.arms)) + number, total)
+    values = {arm: {(task, "error_db"): _over_seeds(rows, task) for task in FILES} for arm, rows in found.items()}
+    write_arms(out, "ways", values, np.array(found[SEPARATE][0]["rooms"]))
     table = summary(found, plan)
     (out / "table.md").write_text(table + "\n")
     return table
+
+
+def _over_seeds(rows: list[dict[str, Any]], task: str) -> np.ndarray:
+    """A window's mean over seeds, (windows,)."""
+    return np.array([row[task] for row in rows]).mean(0)
 
 
 def tell(on_step: OnStep | None, done: int, total: int) -> None:

@@ -10,13 +10,11 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import torch
 from torch import Generator, Tensor
 
@@ -28,6 +26,7 @@ from mvsd.metrics.spectral import detail_ratio, stft_distances
 from mvsd.metrics.statistics import bootstrap_interval
 from mvsd.metrics.undefined import Undefined
 from mvsd.training.ablation import Material, OnStep, tell, train_once
+from mvsd.training.arms import write_arms
 from mvsd.training.converters import FILES, ConverterTask, all_known, begun, mels
 from mvsd.training.sizes import AS_PUBLISHED
 from mvsd.unet import Condition
@@ -64,9 +63,8 @@ def run_schedules(material: Material, out: Path, plan: Schedules = Schedules(), 
         for number, arm in enumerate(plan.arms, 1):
             found[arm].append(_run_arm(arm, material, out / f"seed{seed}" / arm.replace(" ", "-"), plan, seed))
             tell(on_step, seed * len(plan.arms) + number, plan.seeds * len(plan.arms))
-    pd.DataFrame(_lines(found)).to_csv(out / "table.csv", index=False, float_format="%.6g")
-    asked = {"data": "windows of held-out rooms", "weights": None, "steps": None, "schedules": list(plan.arms)}
-    (out / "asked.json").write_text(json.dumps(asked, indent=1) + "\n")
+    values = {arm: {(TASK, name): _means(rows, name) for name in MEASURES} for arm, rows in found.items()}
+    write_arms(out, "schedules", values, np.array(next(iter(found.values()))[0]["rooms"]))
     table = summary(found, plan)
     (out / "table.md").write_text(table + "\n")
     return table
@@ -130,18 +128,6 @@ def ancestral(model: Denoiser, source: Tensor, condition: Condition, generator: 
 def _means(rows: list[Rows], measure: str) -> np.ndarray:
     """A window's mean over seeds, (windows,); NaN where it has no value."""
     return np.array([row[measure] for row in rows], dtype=float).mean(0)
-
-
-def _lines(found: dict[str, list[Rows]]) -> Iterator[dict[str, Any]]:
-    """The table in the form of `evaluate`, an arm a system."""
-    for arm, rows in found.items():
-        rooms = np.array(rows[0]["rooms"])
-        for measure in MEASURES:
-            values = _means(rows, measure)
-            known = np.isfinite(values)
-            low, high = bootstrap_interval(values[known], rooms[known]) if known.any() else (np.nan, np.nan)
-            line = {"split": "", "task": TASK, "system": arm, "metric": measure, "mean": np.nanmean(values)}
-            yield line | {"low": low, "high": high, "clips": int(known.sum())}
 
 
 def summary(found: dict[str, list[Rows]], plan: Schedules) -> str:
