@@ -1,11 +1,14 @@
 """Arms at equal compute, on the same windows, compared room by room."""
 
+import json
+
 import pytest
 import torch
 from tiny import write_rooms, write_speech
 
 from mvsd.data.pack import read_pack, write_pack
 from mvsd.errors import UserError
+from mvsd.evaluate.paper_tables import read_run, tables
 from mvsd.training.ablation import Ablation, Material, run_ablation, summary
 
 PLAN = Ablation(seeds=2, shares=(), apart_steps=1, steps=5)
@@ -40,6 +43,21 @@ def test_an_arm_without_its_recordings_is_refused(tmp_path):
 
 def test_separate_training_gets_more_steps():
     assert Ablation(steps=40, ratio=1.5).separate_steps == 60
+
+
+def test_what_is_trained_already_becomes_tables_4a_and_4d(tmp_path):
+    plan = Ablation(seeds=2, shares=(0.25,))
+    errors = {"separate": (4.0, 6.0), "mutual": (3.0, 5.0), "unpaired 25%": (2.0, 3.0)}
+    for arm, of_seeds in errors.items():
+        for seed, told in enumerate(rows(*of_seeds)):
+            (tmp_path / f"seed{seed}" / arm).mkdir(parents=True)
+            (tmp_path / f"seed{seed}" / arm / "errors.json").write_text(json.dumps(told))
+    material = Material(None, unpaired=True, features=None, unpaired_features=None)
+    run_ablation(material, tmp_path, plan, init=tmp_path)
+    told = {title: text.splitlines() for title, text in tables([read_run(tmp_path)])}
+    name = tmp_path.resolve().name
+    assert told["Table 4a, at equal compute"][3] == f"| {name}: mutual | 4 (4 to 4) | 8 (8 to 8) |"
+    assert told["Table 4d, at equal compute"][2] == f"| {name}: unpaired 25% | 2.5 (2.5 to 2.5) | 5 (5 to 5) |"
 
 
 @pytest.mark.whole

@@ -1,5 +1,7 @@
 """T as trained, with a schedule that leaves signal at its end and with one that does not."""
 
+import json
+
 import pandas as pd
 import pytest
 import torch
@@ -39,6 +41,18 @@ def test_each_t_is_compared_with_itself():
     table = summary({"10 linear-0.02": [row(5.0), row(6.0)], "10 zero-snr": [row(4.0), row(4.5)]}, plan).splitlines()
     assert table[2].startswith("| 10 | linear-0.02 | 0.951 | 5.50 | +1.25 (+1.25 to +1.25) |")
     assert table[3].startswith("| 10 | zero-snr | 0.003 | 4.25 |  |")
+
+
+def test_what_is_trained_already_is_only_told_again(tmp_path):
+    plan = Schedules((10,), seeds=1)
+    for arm, error in zip(plan.arms, (5.0, 4.0)):
+        folder = tmp_path / "seed0" / arm.replace(" ", "-")
+        folder.mkdir(parents=True)
+        (folder / "errors.json").write_text(json.dumps(row(error)))
+    run_schedules(Material(None, None, None, None), tmp_path, plan)
+    told = read_run(tmp_path).pick("match", "10 zero-snr")
+    assert told.loc["error_db", ["mean", "clips"]].tolist() == [4.0, 3]
+    assert told.loc["stft", ["mean", "clips"]].tolist() == [0.5, 2]
 
 
 @pytest.mark.whole
