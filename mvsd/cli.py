@@ -112,11 +112,14 @@ def rooms(
             min=0, max=0.5, help="Share of rooms that repeat the one before in other materials or another geometry."
         ),
     ] = 0.0,
+    usual: Annotated[
+        float, typer.Option(min=0, max=1, help="Share of rooms that ring as rooms of their kind mostly do.")
+    ] = 0.0,
 ) -> None:
     """Simulate furnished rooms: pictures, responses, and what is true of them."""
     from mvsd.data.rooms import simulate
 
-    told = {"picture_px": picture_px, "split": split, "twins": twins}
+    told = {"picture_px": picture_px, "split": split, "twins": twins, "usual": usual}
     print(simulate(count, seed, out, speech, views, speakers, Bar("room"), **told))
 
 

@@ -25,6 +25,7 @@ from mvsd.data.room_design import (
     surface_areas_m2,
 )
 from mvsd.data.room_furniture import Item
+from mvsd.data.room_kinds import CATEGORIES
 from mvsd.data.room_layout import layout_of
 from mvsd.data.room_materials import MATERIALS, OPEN, absorption
 from mvsd.data.room_pictures import Painter, rays_of
@@ -109,6 +110,17 @@ def test_texture_keeps_the_colour_of_its_material():
 
 def test_generator_decides_the_room():
     assert draw_room(np.random.default_rng([3, 1])) == draw_room(np.random.default_rng([3, 1]))
+
+
+def against_usual(usual: float) -> list[float]:
+    """Expected T60 of 25 rooms over the shortest that is usual for their kind."""
+    rooms = [draw_room(np.random.default_rng([5, number]), usual) for number in range(25)]
+    return [expected_t60_s(room) / CATEGORIES[room.category].usual_t60_s[0] for room in rooms]
+
+
+def test_usual_rooms_ring_as_their_kind_does_and_others_need_not():
+    assert min(against_usual(1.0)) > 0.6
+    assert min(against_usual(0.0)) < 0.4  # a hall as dry as a bedroom
 
 
 def test_places_lie_inside_and_on_a_whole_sample():

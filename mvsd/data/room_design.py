@@ -60,15 +60,23 @@ def log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
     return float(np.exp(rng.uniform(np.log(low), np.log(high))))
 
 
-def draw_room(rng: np.random.Generator) -> RoomDesign:
-    """A random furnished room whose expected T60 lies near a wish drawn uniformly in log T60."""
-    names = list(CATEGORIES)
-    shares = np.array([CATEGORIES[name].share for name in names])
+def draw_room(rng: np.random.Generator, usual: float = 0.0) -> RoomDesign:
+    """A random furnished room whose expected T60 lies near a wish drawn uniformly in log T60.
+
+    usual: how likely the room is of a kind that mostly rings so long; any kind else.
+    """
     wish_s = log_uniform(rng, *TARGET_T60_S)
+    names = _usual(wish_s) if usual and rng.random() < usual else list(CATEGORIES)
+    shares = np.array([CATEGORIES[name].share for name in names])
     category = names[int(rng.choice(len(names), p=shares / shares.sum()))]
     kind = CATEGORIES[category]
     rooms = [_variant(rng, category, draw_size(rng, kind)) for _ in range(1 if kind.is_open else CANDIDATES)]
     return min(rooms, key=lambda room: abs(np.log(expected_t60_s(room) / wish_s)))
+
+
+def _usual(t60_s: float) -> list[str]:
+    spans = {name: kind.usual_t60_s for name, kind in CATEGORIES.items()}
+    return [name for name, (low, high) in spans.items() if low <= t60_s <= high]
 
 
 def draw_size(rng: np.random.Generator, kind: Category) -> tuple[float, float, float]:

@@ -38,7 +38,7 @@ COLUMNS = (
     *(f"{name}_material" for name in SURFACES),
     *("patches", "furniture", "absorption", "talker_x", "talker_y", "talker_z", "listener_x", "listener_y"),
     *("listener_z", "distance_m", "t60_s", "drr_db", "c50_db", "talker_seen", "panorama", "fov_deg", "exposure"),
-    *("clip", "speaker", "split", "twin", "twin_of"),
+    *("clip", "speaker", "split", "twin", "twin_of", "usual"),
 )
 Row = dict[str, object]
 
@@ -54,6 +54,7 @@ class Job:
     picture_px: int = PICTURE_PX  # width; 0: no pictures
     split: str = ""
     twins: float = 0.0  # share of the rooms that repeat the one before in all but one thing
+    usual: float = 0.0  # share of the rooms that ring as rooms of their kind mostly do
 
 
 def simulate(
@@ -68,13 +69,15 @@ def simulate(
     picture_px: int = PICTURE_PX,
     split: str = "",
     twins: float = 0.0,
+    usual: float = 0.0,
 ) -> Path:
     """Write `count` rooms of `views` views each below out, and out/rooms.csv; rooms already there are kept.
 
     speech: folder of utterances; with it clean and reverberant clips are written too, of "all", "train" or
     "held-out" speakers. picture_px: width of the views, 0 for none. split: what evaluation is to call
     the set, "seen" say, where its rooms taught the weights. twins: share of rooms that repeat the one before in other
-    materials or another geometry. on_step(rooms done, count) after each room.
+    materials or another geometry. usual: share of rooms that ring as rooms of their kind mostly do. on_step(rooms done,
+    count) after each room.
     Returns the path of rooms.csv.
     """
     if count < 1 or views < 1:
@@ -82,7 +85,9 @@ def simulate(
     if not 0 <= twins <= MOST:
         raise UserError(f"A share of {twins:g} twins was asked for; choose 0 to {MOST:g}, for no twin has a twin.")
     files = tuple(list_speech(speech, speakers)) if speech is not None else ()
-    job = Job(seed, Path(out), views, files, picture_px, split, twins)
+    if not 0 <= usual <= 1:
+        raise UserError(f"A share of {usual:g} usual rooms was asked for; choose 0 to 1.")
+    job = Job(seed, Path(out), views, files, picture_px, split, twins, usual)
     for folder in ("rir", *(["image", "layout"] if picture_px else []), *(["clean", "reverb"] if files else [])):
         (job.out / folder).mkdir(parents=True, exist_ok=True)
     done = _read_done(job)
@@ -108,6 +113,8 @@ def _read_done(job: Job) -> list[Row]:
         raise UserError(f"{path} was made with seed {rows[0]['seed']}, not {job.seed}. Choose another folder.")
     if any((row.get("twin") or "") != twin_kind(job.seed, int(row["room"]), job.twins) for row in rows):
         raise UserError(f"{path} was made with another share of twins. Choose another folder.")
+    if any(float(row.get("usual") or 0) != job.usual for row in rows):
+        raise UserError(f"{path} was made with another share of usual rooms. Choose another folder.")
     counts = {room: sum(row["room"] == room for row in rows) for room in {row["room"] for row in rows}}
     if any(views > job.views for views in counts.values()):
         raise UserError(f"{path} has more than {job.views} views a room. Choose another folder.")
@@ -156,8 +163,8 @@ def end_with_parent() -> None:
 def make_room(job: Job, index: int) -> list[Row]:
     """Design, hear, see and write one room; returns its rows."""
     kind = twin_kind(job.seed, index, job.twins)
-    room, views, rirs = design_room(job.seed, index, job.views, kind)
-    told = {"split": job.split, "twin": kind, "twin_of": index - 1 if kind else ""}
+    room, views, rirs = design_room(job.seed, index, job.views, kind, job.usual)
+    told = {"split": job.split, "twin": kind, "twin_of": index - 1 if kind else "", "usual": job.usual}
     draw = None
     if job.picture_px:
         from mvsd.data.room_pictures import Painter  # mitsuba takes a second to load
@@ -181,14 +188,16 @@ def stem_of(index: int, view: int) -> str:
     return f"r{index:05d}_v{view}"
 
 
-def design_room(seed: int, index: int, count: int, twin: str = "") -> tuple[RoomDesign, list[View], list[np.ndarray]]:
+def design_room(
+    seed: int, index: int, count: int, twin: str = "", usual: float = 0.0
+) -> tuple[RoomDesign, list[View], list[np.ndarray]]:
     """A room, `count` views of it and their responses; drawn again until its first T60 is between 0.1 and 3 s.
 
     twin: what is other than in room index - 1; empty: all. In other materials it is seen from the same places.
     """
-    draws = Draws(seed, index)
+    draws = Draws(seed, index, partial(draw_room, usual=usual))
     if twin:
-        before, views, _ = design_room(seed, index - 1, count)
+        before, views, _ = design_room(seed, index - 1, count, usual=usual)
         seen = tuple(views) if twin == MATERIALS else ()
         draws = Draws(seed, index, partial(draw_twin, room=before, kind=twin), seen)
     for attempt in range(ROOM_TRIES):
@@ -206,7 +215,7 @@ class Draws:
 
     seed: int
     index: int
-    room: Callable[[np.random.Generator], RoomDesign] = draw_room
+    room: Callable[[np.random.Generator], RoomDesign]
     views: tuple[View, ...] = ()
 
     def fit_view(
