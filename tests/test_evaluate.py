@@ -23,7 +23,7 @@ from mvsd.evaluate.frames import _pooled, means, read_results
 from mvsd.evaluate.measure import QUICK, Bench
 from mvsd.evaluate.paper import report
 from mvsd.evaluate.plan import CONTROLS, Job, Plan, jobs_of, names_for
-from mvsd.evaluate.results import HEAD, RESULTS, append_voice, read_voices, wav_path
+from mvsd.evaluate.results import HEAD, RESULTS, append_voice, read_voices, wav_path, write_clips
 from mvsd.evaluate.run import KILLED, evaluate
 from mvsd.evaluate.summary import summary
 from mvsd.evaluate.tables import cell, closed, shares, write_tables
@@ -370,6 +370,14 @@ def test_the_gap_closed_is_from_input_to_target():
     table = pd.DataFrame([["all", "match", name, "pesq_wb", mean] for name, mean in values.items()],
                          columns=["split", "task", "system", "metric", "mean"])  # fmt: skip
     assert closed(table).set_index("system").loc["mvsd", "mean"] == pytest.approx(1 / 6)
+
+
+def test_clips_of_an_earlier_run_keep_their_split(tmp_path):
+    rooms = [ClipFiles(name, split, {}, room=name) for name, split in (("a", "seen"), ("b", "unseen"))]
+    write_clips(tmp_path, rooms)
+    write_clips(tmp_path, rooms[:1])
+    results(tmp_path, [line("b", "mvsd", error_db=1.0)], (tmp_path / "clips.csv").read_text())
+    assert read_results(tmp_path)["split"].tolist() == ["unseen"]
 
 
 def test_the_error_rate_of_voices_is_in_the_table(tmp_path):

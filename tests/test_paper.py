@@ -87,6 +87,21 @@ def test_t_as_trained_stands_in_a_table_of_its_own_and_in_no_other(tmp_path):
     assert not any("trained" in text for title, text in found.items() if title != "Table 4c, T as trained")
 
 
+def test_splits_are_rows_and_columns_of_their_own_and_nothing_stands_empty(tmp_path):
+    folder = run_of(tmp_path / "both", split="seen")
+    unseen = pd.read_csv(folder / "table.csv").assign(split="unseen")
+    unseen = unseen[~unseen["metric"].str.startswith("RTE")]
+    pd.concat([pd.read_csv(folder / "table.csv"), unseen]).to_csv(folder / "table.csv", index=False)
+    told = by_title(folder)
+    assert [row.split("|")[1].strip() for row in told["Table 4b"].splitlines()[2:]] == [
+        "mvsd, both seen", "mvsd, both unseen", "unet, both seen", "unet, both unseen"
+    ]  # fmt: skip
+    head = told["Table 1"].splitlines()[0]
+    assert "both seen: RTE(slopes)" in head
+    assert "both unseen: STFT level-matched" in head
+    assert "both unseen: RTE" not in head
+
+
 def test_arms_of_an_ablation_are_tables_4a_and_4d_and_no_systems(tmp_path):
     (tmp_path / "arms").mkdir()
     rooms, windows = np.repeat(["a", "b"], 2), np.array([4.0, 5.0, 6.0, np.nan])

@@ -29,7 +29,7 @@ def report(folders: Sequence[str | Path], out: str | Path) -> str:
     out = make_out(out)
     blocks = [f"## {title}\n\n{text}" for title, text in tables(runs, ladders)]
     for (task, name), number in zip(FIGURES.items(), (4, 5)):
-        if spectrogram_grid([run.folder for run in runs], task, out / name):
+        if spectrogram_grid([(run.asked["data"], run.folder) for run in runs], task, out / name):
             blocks.append(
                 f"## Figure {number}: {task}\n\n![Log-mel spectrograms of the same clips by all systems]({name})"
             )

@@ -20,14 +20,19 @@ MOST_CLIPS = 3
 PANEL_IN = (1.9, 1.25)
 
 
-def spectrogram_grid(folders: Sequence[Path], task: str, path: Path) -> bool:
-    """Draw the kept sounds of a task: clips down; input, systems and truth across. False where none were kept."""
-    sounds: dict[str, dict[str, Path]] = {}  # clip -> system -> file
-    for folder in folders:
+def spectrogram_grid(runs: Sequence[tuple[str, Path]], task: str, path: Path) -> bool:
+    """Draw the kept sounds of a task: clips down; input, systems and truth across. False where none were kept.
+
+    runs: data set and folder of each; a clip is one of its data set. Clips that most systems have come first.
+    """
+    sounds: dict[tuple[str, str], dict[str, Path]] = {}  # data set and clip -> system -> file
+    for data, folder in runs:
         for file in sorted((folder / WAVS / task).glob("*/*.wav")):
-            sounds.setdefault(file.stem, {}).setdefault(file.parent.name, file)
-    clips = [clip for clip, files in sounds.items() if {"input", "target"} <= set(files)][:MOST_CLIPS]
-    systems = dict.fromkeys(name for clip in clips for name in sounds[clip] if name not in CONTROLS)
+            sounds.setdefault((data, file.stem), {}).setdefault(file.parent.name, file)
+    heard = {clip: [name for name in files if name not in CONTROLS] for clip, files in sounds.items()}
+    whole = [clip for clip, files in sounds.items() if heard[clip] and {"input", "target"} <= set(files)]
+    clips = sorted(whole, key=lambda clip: -len(heard[clip]))[:MOST_CLIPS]
+    systems = dict.fromkeys(name for clip in clips for name in heard[clip])
     if not systems:
         return False
     names = ["input", *systems, "target"]

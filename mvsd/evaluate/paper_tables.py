@@ -38,6 +38,15 @@ class Run:
         """Name of the run and a split of it."""
         return f"{self.name} {split}" + (" (training clips)" if split in self.taught else "")
 
+    @property
+    def splits(self) -> list[str]:
+        return list(dict.fromkeys(self.table["split"]))
+
+    def has(self, task: str, split: str, metric: str) -> bool:
+        """Whether any system was so measured."""
+        table = self.table
+        return bool(((table["task"] == task) & (table["split"] == split) & (table["metric"] == metric)).any())
+
     def pick(self, task: str, system: str, split: str | None = None) -> pd.DataFrame:
         """Lines of one task, system and split, by metric; the first split where none is named."""
         part = self.table[(self.table["task"] == task) & (self.table["system"] == system)]
@@ -178,15 +187,15 @@ def _columns(runs: Sequence[Run], task: str, wanted: dict[str, str]) -> dict[str
 def _side_by_side(runs: Sequence[Run], task: str, columns: dict[str, str]) -> str:
     """Systems down; for each run and split the columns across."""
     parts = [(run, run.table[run.table["task"] == task]) for run in runs]
-    places = [(run, split) for run, part in parts for split in dict.fromkeys(part["split"])]
+    places = [(run, split) for run, _ in parts for split in run.splits]
     systems = dict.fromkeys(name for _, part in parts for name in part["system"])
     if not systems:
         return ""
-    head = ("system", *(f"{run.told(split)}: {title}" for run, split in places for title in columns.values()))
+    cells = [(run, split, metric) for run, split in places for metric in columns if run.has(task, split, metric)]
+    head = ("system", *(f"{run.told(split)}: {columns[metric]}" for run, split, metric in cells))
     body = []
     for name in sorted(systems, key=lambda name: name != "input"):
-        found = [run.pick(task, name, split) for run, split in places]
-        body.append((name, *(_cell(lines, metric) for lines in found for metric in columns)))
+        body.append((name, *(_cell(run.pick(task, name, split), metric) for run, split, metric in cells)))
     return markdown((head, *body))
 
 
@@ -195,7 +204,7 @@ def _of_ours(runs: Sequence[Run], label: Callable[[Run], str], head: str, more: 
 
 
 def _both_tasks(rows: Sequence[tuple[Run, str, str]], head: str, more: dict[str, str] | None = None) -> str:
-    """A row each (run, system, label): STFT and RTE of matching, PESQ and WER of dereverberation."""
+    """A row each (run, system, label) and split: STFT and RTE of matching, PESQ and WER of dereverberation."""
     runs = list({id(run): run for run, _, _ in rows}.values())
     columns = {
         "match": _columns(runs, "match", {**STFT, "RTE(": "", **(more or {})}),
@@ -205,9 +214,11 @@ def _both_tasks(rows: Sequence[tuple[Run, str, str]], head: str, more: dict[str,
     if not rows or not wanted:
         return ""
     head_row = (head, *(f"{task}: {title}" for task, _, title in wanted))
-    body = [
-        (label, *(_cell(run.pick(task, system), metric) for task, metric, _ in wanted)) for run, system, label in rows
-    ]
+    places = [(run, system, label, split) for run, system, label in rows for split in run.splits]
+    body = []
+    for run, system, label, split in places:
+        named = f"{label}, {run.told(split)}" if len(run.splits) > 1 else label
+        body.append((named, *(_cell(run.pick(task, system, split), metric) for task, metric, _ in wanted)))
     return markdown((head_row, *body))
 
 

@@ -18,6 +18,7 @@ HEAD = (
     *("clip", "system", "task", "status", "reason", "checkpoint_sha256", "steps", "sampler", "seed"),
     *("seconds", "rtf"),
 )
+ABOUT = ("clip", "room", "speaker", "split", "is_training")  # columns of clips.csv
 OK, FAILED, SKIPPED = "ok", "failed", "skipped"  # skipped: nothing is wrong, and nothing to be measured
 Row = dict[str, Any]
 Key = tuple[str, str, str, int]
@@ -81,11 +82,17 @@ def remember(out: Path, asked: Row) -> None:
 
 
 def write_clips(out: Path, clips: Sequence[ClipFiles]) -> None:
-    """clips.csv: what tables group by."""
+    """clips.csv: what tables group by. Clips of an earlier run stay, whose rows stay too."""
+    told = {row["clip"]: row for row in _read(out / CLIPS)}
+    told |= {clip.name: dict(zip(ABOUT, _about(clip))) for clip in clips}
     with (out / CLIPS).open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(["clip", "room", "speaker", "split", "is_training"])
-        writer.writerows([clip.name, clip.room, clip.speaker, clip.split, int(clip.is_training)] for clip in clips)
+        writer = csv.DictWriter(file, ABOUT)
+        writer.writeheader()
+        writer.writerows(told.values())
+
+
+def _about(clip: ClipFiles) -> tuple[str | int, ...]:
+    return clip.name, clip.room, clip.speaker, clip.split, int(clip.is_training)
 
 
 def append_voice(out: Path, key: Key, voice: np.ndarray) -> None:
