@@ -34,7 +34,7 @@ target's mel made audible by our inverse, `oracle` the true response (dereverb: 
 `input` and `target` are measured on the first clip of each room. In brackets 95 % intervals, bootstrap over rooms, and
 speakers where known. Where there are several seeds a clip, a clip counts by the mean of its seeds, and ± is how far the
 means of single seeds spread (standard deviation)."""
-UNSURE = """* C50 and DRR are read from the response that leads from dry speech to the result. That holds for what a
+UNSURE = """\\* C50 and DRR are read from the response that leads from dry speech to the result. That holds for what a
 room or a response made (`target`, `oracle`, `blind`), not for what a network made: its phases are not a room's."""
 
 
