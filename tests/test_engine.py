@@ -89,6 +89,7 @@ def test_parts_in_turn_are_learned_as_one_batch(pack_folder, tmp_path):
         torch.testing.assert_close(both, (first + second) / 2, rtol=1e-4, atol=1e-7)
 
 
+@pytest.mark.whole
 def test_a_run_cut_off_between_two_notes_leaves_the_same_curve(pack_folder, tmp_path, monkeypatch):
     monkeypatch.setattr("mvsd.training.loop.NOTE_EVERY", 2)
     pack = read_pack(pack_folder)

@@ -115,6 +115,7 @@ def test_tables_and_figures_are_written(ran):
     assert (out / "table.md").read_text(encoding="utf-8").strip() == outcome.table.strip()
 
 
+@pytest.mark.whole
 def test_a_run_goes_on_and_tries_again_what_failed(tmp_path, weights):
     folder = write_pairs(tmp_path / "set", rooms=3, views=1)
     (folder / "image" / "r00001_v0.jpg").write_bytes(b"broken")

@@ -83,6 +83,7 @@ def test_most_twins_sound_otherwise(rooms, kind):
     assert np.median(apart) > 0.25
 
 
+@pytest.mark.whole
 def test_the_table_says_whose_twin_a_room_is(folder):
     rows = list(csv.DictReader((folder / "rooms.csv").open(newline="")))
     told = {int(row["room"]): (row["twin"], row["twin_of"]) for row in rows}
@@ -101,6 +102,7 @@ def test_the_table_says_whose_twin_a_room_is(folder):
         assert other["volume_m3"] != before["volume_m3"]
 
 
+@pytest.mark.whole
 def test_a_folder_with_another_share_of_twins_is_refused(folder):
     with pytest.raises(UserError, match="another share of twins"):
         simulate(4, SEED, folder, picture_px=0, views=2, workers=1)
@@ -108,6 +110,7 @@ def test_a_folder_with_another_share_of_twins_is_refused(folder):
         simulate(4, SEED, folder, twins=0.6)
 
 
+@pytest.mark.whole
 def test_a_pack_keeps_twins_together_on_one_side_of_every_split(pack):
     rooms = {view.room: view for view in pack.views}
     assert (rooms["0/1"].twin_of, rooms["0/2"].twin_of) == ("0/0", "")

@@ -221,6 +221,7 @@ def three_rooms(tmp_path_factory) -> pd.DataFrame:
     return out, pd.read_csv(simulate(3, 9, out, views=2, workers=1, picture_px=0), dtype=str)
 
 
+@pytest.mark.whole
 def test_each_view_has_a_row_and_a_response_of_its_t60(three_rooms):
     out, table = three_rooms
     assert list(table.stem) == [f"r{room:05d}_v{view}" for room in range(3) for view in range(2)]
@@ -297,6 +298,7 @@ def test_speech_is_written_dry_and_in_the_room(tmp_path):
     assert (table["speaker"][0], table["clip"][0]) == ("anna", "take.wav")
 
 
+@pytest.mark.whole
 def test_folder_of_another_seed_is_refused(three_rooms):
     with pytest.raises(UserError, match="seed 9, not 8"):
         simulate(3, 8, three_rooms[0], views=2, workers=1, picture_px=0)

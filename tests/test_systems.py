@@ -36,6 +36,7 @@ def test_with_all_weights_all_systems_are_installed(weights):
         assert installed(task, weights) == [name for name, info in SYSTEMS.items() if task in info.tasks]
 
 
+@pytest.mark.whole
 @pytest.mark.parametrize("task", ["match", "dereverb"])
 def test_each_installed_system_gives_a_whole_conversion(weights, task):
     for name in installed(task, weights):

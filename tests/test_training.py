@@ -48,6 +48,7 @@ def test_the_loss_falls(pack, tmp_path):
     assert last < 0.8 * first
 
 
+@pytest.mark.whole
 def test_a_run_that_was_cut_off_goes_on_as_if_it_had_not_been(pack, tmp_path):
     whole, cut = run(pack, tmp_path / "whole"), run(pack, tmp_path / "cut")
     train(whole, steps=6)
