@@ -200,5 +200,5 @@ def test_a_run_killed_at_any_moment_leaves_the_same_curve(pack_folder, tmp_path)
         begun.send_signal(signal.SIGKILL)
         begun.wait()
     subprocess.run(command, cwd=Path(__file__).parents[1], check=True, capture_output=True)
-    whole = [pytest.approx(row, rel=1e-5) for row in curve(tmp_path / "whole")]  # another process rounds otherwise
+    whole = [pytest.approx(row, rel=1e-4) for row in curve(tmp_path / "whole")]  # another process rounds otherwise
     assert curve(tmp_path / "cut") == whole
