@@ -22,7 +22,7 @@ from mvsd.audio import DB_PER_NEPER, SAMPLE_RATE
 from mvsd.data.pairs import MARGIN
 from mvsd.denoiser import Denoiser
 from mvsd.diffusion import SCHEDULES, sample_ddpm, trailing_steps
-from mvsd.metrics.spectral import detail_ratio, stft_distances
+from mvsd.metrics.spectral import detail, detail_ratio, stft_distances
 from mvsd.metrics.statistics import bootstrap_interval
 from mvsd.metrics.undefined import Undefined
 from mvsd.training.ablation import Material, OnStep, tell, train_once
@@ -34,6 +34,7 @@ from mvsd.vocoder import masked
 
 TASK = "match"  # which the paper's table is of
 ENDS = ("linear-0.02", "zero-snr")  # of SCHEDULES
+STILL = 1e-3  # detail of a window, in nepers, below which it has none to compare with: silence
 MEASURES = ("error_db", "detail", "stft", "stft_level", "rtf")
 Rows = dict[str, list[Any]]
 
@@ -98,7 +99,9 @@ def measured(model: Denoiser, task: ConverterTask, windows: int) -> Rows:
     row: Rows = {"rooms": [view.room for view in drawn.views], **{name: [] for name in MEASURES}}
     for mel, wanted, given, sound in zip(made, target, *heard):
         told = {"error_db": float((mel - wanted).abs().mean()) * DB_PER_NEPER, "rtf": rtf}
-        told |= {"detail": detail_ratio(mel, wanted), **_distances(masked(mel, given), sound)}
+        told |= _distances(masked(mel, given), sound)
+        if detail(wanted) > STILL:
+            told["detail"] = detail_ratio(mel, wanted)
         for name in MEASURES:
             row[name].append(told.get(name))
     return row
@@ -137,15 +140,13 @@ def summary(found: dict[str, list[Rows]], plan: Schedules) -> str:
         "|---|---|---|---|---|---|---|---|",
     ]
     for arm, (total, end) in plan.arms.items():
-        error, detail, distance, rtf = (
-            _means(found[arm], name) for name in ("error_db", "detail", "stft_level", "rtf")
-        )
+        error, ratio, distance, rtf = (_means(found[arm], name) for name in ("error_db", "detail", "stft_level", "rtf"))
         signal = float(SCHEDULES[end](total)[-1].sqrt())
         apart = "" if end == ENDS[-1] else _apart(error - _means(found[f"{total} {ENDS[-1]}"], "error_db"), found[arm])
         told = (
             f"{error.mean():.2f}",
             apart,
-            f"{detail.mean():.2f}",
+            f"{np.nanmean(ratio):.2f}",
             f"{np.nanmean(distance):.3g}",
             f"{rtf.mean():.3f}",
         )
