@@ -257,6 +257,7 @@ def train(
     minutes: the run's whole clock; the speed of the first minute fixes the number of steps, once.
     """
     run.total = run.total or steps
+    minutes = minutes and run.agreed(minutes)  # each process has its own account of what is left
     run.bare.train()
     begin, first, saved = time.monotonic(), run.step, 0.0
     batches = Batches(run.task, run.config.seed).since(run.step, run.sharing, run.config.workers)
