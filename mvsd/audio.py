@@ -130,11 +130,16 @@ MEL = MelSpec()
 def mel_basis(spec: MelSpec) -> Tensor:
     """Slaney mel filters from 0 Hz to half the rate, (n_mels, n_fft // 2 + 1)."""
     bins_hz = torch.linspace(0, spec.sample_rate / 2, spec.n_fft // 2 + 1, dtype=torch.float64)
-    top = float(_mel(torch.tensor(spec.sample_rate / 2, dtype=torch.float64)))
-    edges_hz = _hz(torch.linspace(0, top, spec.n_mels + 2, dtype=torch.float64))
+    edges_hz = mel_edges_hz(spec)
     low, centre, high = edges_hz[:-2, None], edges_hz[1:-1, None], edges_hz[2:, None]
     up, down = (bins_hz - low) / (centre - low), (high - bins_hz) / (high - centre)
     return (torch.minimum(up, down).clamp(min=0) * 2 / (high - low)).float()
+
+
+def mel_edges_hz(spec: MelSpec) -> Tensor:
+    """Where the mel filters begin, peak and end, (n_mels + 2,): filter m peaks at entry m + 1."""
+    top = float(_mel(torch.tensor(spec.sample_rate / 2, dtype=torch.float64)))
+    return _hz(torch.linspace(0, top, spec.n_mels + 2, dtype=torch.float64))
 
 
 def _mel(hz: Tensor) -> Tensor:

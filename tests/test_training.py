@@ -1,4 +1,5 @@
 import json
+import math
 from dataclasses import replace
 from itertools import chain
 
@@ -9,11 +10,20 @@ from tiny import UNET, write_rooms, write_speech
 from mvsd.data.pack import read_pack, write_pack
 from mvsd.denoiser import Denoiser
 from mvsd.errors import UserError
-from mvsd.training.converters import FILES, ConverterTask, Hints, SceneFeatures, all_known, numbers_of
+from mvsd.training.converters import (
+    FILES,
+    ConverterTask,
+    Hints,
+    SceneFeatures,
+    all_known,
+    judged_bands,
+    numbers_of,
+)
 from mvsd.training.loop import LoopConfig, Run, learning_rate, train
 from mvsd.training.recipes import STAGES, WEIGHT_FILES, Clock, Wishes, run_recipe
 from mvsd.training.scene import features_of, teaches
 from mvsd.training.vocoder import spectral_losses
+from mvsd.unet import Condition
 from mvsd.vision import SceneConfig, SceneEncoder
 
 SMALL = replace(UNET, past_frames=16, window_frames=32)
@@ -141,6 +151,17 @@ def test_what_is_known_of_the_room_is_forgotten_as_often_as_said(pack):
 def test_numbers_are_logs_and_tenths(pack):
     view = replace(pack.views[0], distance_m=2.0, t60_s=0.5, drr_db=-3.0)
     torch.testing.assert_close(numbers_of([view]), torch.tensor([[0.6931, -0.6931, -0.3]]), rtol=0, atol=1e-4)
+
+
+def test_a_room_rings_as_long_as_is_told_where_t60_is_measured(pack):
+    model = ConverterTask(replace(SMALL, centre="rung"), pack, 4, fit_steps=10).model
+    assert model.tilt[0].std() > 0.01  # fitted, and bands differ
+    click = torch.full((1, 128, 60), -11.5)
+    click[..., 0] = 0.0
+    told = replace(Condition.unknown(1), numbers=torch.tensor([[float("nan"), math.log(0.8), 0.0]]))
+    tail = model.see(click, told)[0, 1, judged_bands()].mean(0)
+    fallen_db = (tail[10] - tail[50]) * 20 / math.log(10)
+    assert 60 * (40 * 256 / 16000) / float(fallen_db) == pytest.approx(0.8, rel=0.02)
 
 
 def test_features_belong_to_their_views(pack):
