@@ -356,6 +356,16 @@ def test_our_table_is_of_means_over_means(tmp_path):
     assert "+0.200 (+0.200 to +0.200)" in table
 
 
+def test_how_far_t60_is_off_is_told_as_a_share_and_silence_counts_as_none(tmp_path):
+    lines = [line("a", "mvsd", error_db=1, t60_s=1.5, t60_true_s=1.0), line("a", "target", t60_s=1.2, t60_true_s=1.0)]
+    lines += [line("b", "mvsd", error_db=1), line("b", "target", t60_s=0.5, t60_true_s=0.6)]  # no decay in ours
+    lines += [line("c", "mvsd", error_db=1, t60_s=2.0, t60_true_s=2.0), line("c", "target", t60_s=2.3, t60_true_s=2.0)]
+    table = summary(read_results(results(tmp_path, lines)))
+    by_response, by_tail = (row.split("|")[2] for row in table.splitlines() if "T60 off" in row or "tail too" in row)
+    assert float(by_response.split("(")[0]) == pytest.approx((0.5 + 0.6 + 0.0) / 3.6, abs=1e-3)
+    assert float(by_tail.split("(")[0]) == pytest.approx((0.3 + 0.5 + 0.3) / 4.0, abs=1e-3)
+
+
 def test_seen_rooms_are_not_averaged_with_unseen_ones(tmp_path):
     lines = [line(clip, name, error_db=error) for clip, error in (("a", 4.0), ("b", 6.0)) for name in ("mvsd", "input")]
     text = write_tables(results(tmp_path, lines, ABOUT + "a,1,x,train,1\nb,2,y,unseen,0\n"))

@@ -197,6 +197,12 @@ def test_speakers_drawn_anew_as_well_widen_the_interval():
     assert both[1] - both[0] > 3 * (alone[1] - alone[0])
 
 
+def test_the_interval_of_a_ratio_is_of_means_not_of_ratios():
+    under, over = np.array([1.0, 9.0] * 50), np.array([1.0, 3.0] * 50)
+    low, high = bootstrap_interval(under, np.arange(100), over=over)
+    assert 2.3 < low < 2.5 < high < 2.65  # 10 over 4, where the mean of ratios is 2
+
+
 def test_the_peak_holds_what_was_taken_and_is_forgotten_again():
     begin_peak()
     before = peak_mib()

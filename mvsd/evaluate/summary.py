@@ -41,6 +41,11 @@ def _lines() -> Iterator[tuple[str, Cell]]:
         yield f"log-mel error with {TOLD[name]}, dB", lambda part, name=name: _mean(part, name, "error_db", "{:.2f}")
     yield "share of what the truth would gain that the picture gains", _pays
     yield "T60 of the result against the room's, Spearman", _rank
+    yield (
+        "T60 off, share of what the input is off, 95 % interval over rooms",
+        lambda part: _t60_off(part, part.groupby("clip")["t60_true_s"].mean()),
+    )
+    yield "the same, the truth read from its tail too", lambda part: _t60_off(part, _by_clip(part, "target", "t60_s"))
     yield "PESQ-wb of the input", lambda part: _mean(part, "input", "pesq_wb", "{:.3f}")
     yield "PESQ-wb of the result", lambda part: _mean(part, OURS, "pesq_wb", "{:.3f}")
     for name in INVERSES:
@@ -89,10 +94,25 @@ def _rank(part: pd.DataFrame) -> str:
     return f"{rank:.2f} ({len(heard)} with a decay)"
 
 
+def _t60_off(part: pd.DataFrame, true: pd.Series) -> str:
+    """Mean distance from the true T60 (of each clip) over the mean of that T60: dry speech stops at once and counts as
+    0 s, as does a result without a decay."""
+    ours = _of(part, OURS).groupby("clip")["t60_s"].mean().fillna(0.0)
+    true = true[true.index.isin(ours.index)].dropna()
+    if len(true) < 2:
+        return ""
+    off = (ours[true.index] - true).abs()
+    low, high = bootstrap_interval(off.to_numpy(float), _rooms(part, true.index), over=true.to_numpy(float))
+    return f"{off.mean() / true.mean():.3f} ({low:.3f} to {high:.3f})"
+
+
 def _above_wpe(part: pd.DataFrame) -> str:
     gain = (_by_clip(part, OURS, "pesq_wb") - _by_clip(part, "wpe", "pesq_wb")).dropna()
     if len(gain) < 2:
         return ""
-    rooms = part.groupby("clip")["room"].first()[gain.index].to_numpy().astype(str)
-    low, high = bootstrap_interval(gain.to_numpy(float), rooms)
+    low, high = bootstrap_interval(gain.to_numpy(float), _rooms(part, gain.index))
     return f"{np.mean(gain):+.3f} ({low:+.3f} to {high:+.3f})"
+
+
+def _rooms(part: pd.DataFrame, clips: pd.Index) -> np.ndarray:
+    return part.groupby("clip")["room"].first()[clips].to_numpy().astype(str)

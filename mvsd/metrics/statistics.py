@@ -11,16 +11,18 @@ def bootstrap_interval(
     others: np.ndarray | None = None,
     seed: int = 0,
     draws: int = 2000,
+    over: np.ndarray | None = None,
 ) -> tuple[float, float]:
     """95 % interval of the mean of values (n,): whole groups (n,), rooms say, are drawn anew (percentile bootstrap).
 
-    others: a second kind of group, speakers say, drawn anew at the same time (pigeonhole bootstrap, Owen 2007).
+    others: a second kind of group, speakers say, drawn anew at the same time (pigeonhole bootstrap, Owen 2007). over:
+    (n,), with it the interval is of the mean of values over the mean of these.
     """
     rng = np.random.default_rng(seed)
     weights = _weights(groups, rng, draws)
     if others is not None:
         weights = weights * _weights(others, rng, draws)
-    totals = weights.sum(1)
+    totals = weights @ (np.ones(len(values)) if over is None else over)
     means = (weights @ values)[totals > 0] / totals[totals > 0]
     return float(np.quantile(means, 0.025)), float(np.quantile(means, 0.975))
 
