@@ -113,13 +113,14 @@ def rooms(
         ),
     ] = 0.0,
     usual: Annotated[
-        float, typer.Option(min=0, max=1, help="Share of rooms that ring as rooms of their kind mostly do.")
-    ] = 0.0,
+        float | None, typer.Option(min=0, max=1, help="Share of rooms that are as their kind mostly is. Default: 0.95.")
+    ] = None,
 ) -> None:
     """Simulate furnished rooms: pictures, responses, and what is true of them."""
     from mvsd.data.rooms import simulate
 
-    told = {"picture_px": picture_px, "split": split, "twins": twins, "usual": usual}
+    told = {"picture_px": picture_px, "split": split, "twins": twins}
+    told |= {} if usual is None else {"usual": usual}
     print(simulate(count, seed, out, speech, views, speakers, Bar("room"), **told))
 
 

@@ -123,6 +123,17 @@ def test_usual_rooms_ring_as_their_kind_does_and_others_need_not():
     assert min(against_usual(0.0)) < 0.4  # a hall as dry as a bedroom
 
 
+def agreeing(usual: float) -> float:
+    """Share of 60 rooms with patches on several walls in which all patches are of one material."""
+    rooms = [draw_room(np.random.default_rng([6, number]), usual) for number in range(60)]
+    hung = [room.patches for room in rooms if len({patch.wall for patch in room.patches}) > 1]
+    return sum(len({patch.material for patch in patches}) == 1 for patches in hung) / len(hung)
+
+
+def test_what_hangs_on_the_walls_of_usual_rooms_mostly_agrees():
+    assert agreeing(1.0) > 0.5 > 2 * agreeing(0.0)
+
+
 def test_places_lie_inside_and_on_a_whole_sample():
     room = draw_room(np.random.default_rng(4))
     view = draw_view(np.random.default_rng(5), room)

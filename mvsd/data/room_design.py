@@ -5,12 +5,12 @@ Pure: the same numpy Generator gives the same room. Axes in m: x east, y north, 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from mvsd.data.room_furniture import Item, furnish
-from mvsd.data.room_kinds import CATEGORIES, Category
+from mvsd.data.room_kinds import ALIKE, CATEGORIES, USUAL, Category
 from mvsd.data.room_materials import OPEN, absorption, scattering
 
 WALLS = ("west", "east", "south", "north")
@@ -60,17 +60,19 @@ def log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
     return float(np.exp(rng.uniform(np.log(low), np.log(high))))
 
 
-def draw_room(rng: np.random.Generator, usual: float = 0.0) -> RoomDesign:
+def draw_room(rng: np.random.Generator, usual: float = USUAL) -> RoomDesign:
     """A random furnished room whose expected T60 lies near a wish drawn uniformly in log T60.
 
-    usual: how likely the room is of a kind that mostly rings so long; any kind else.
+    usual: how likely the room is as people build them, of a kind that mostly rings so long, with patches that mostly
+    agree; else of any kind, with patches that agree by chance.
     """
     wish_s = log_uniform(rng, *TARGET_T60_S)
-    names = _usual(wish_s) if usual and rng.random() < usual else list(CATEGORIES)
+    is_usual = usual > 0 and rng.random() < usual
+    names = _usual(wish_s) if is_usual else list(CATEGORIES)
     shares = np.array([CATEGORIES[name].share for name in names])
     category = names[int(rng.choice(len(names), p=shares / shares.sum()))]
-    kind = CATEGORIES[category]
-    rooms = [_variant(rng, category, draw_size(rng, kind)) for _ in range(1 if kind.is_open else CANDIDATES)]
+    kind, alike = CATEGORIES[category], ALIKE if is_usual else 0.0
+    rooms = [_variant(rng, category, draw_size(rng, kind), alike) for _ in range(1 if kind.is_open else CANDIDATES)]
     return min(rooms, key=lambda room: abs(np.log(expected_t60_s(room) / wish_s)))
 
 
@@ -84,14 +86,14 @@ def draw_size(rng: np.random.Generator, kind: Category) -> tuple[float, float, f
     return (round(length, 2), round(width, 2), round(height, 2))
 
 
-def _variant(rng: np.random.Generator, category: str, size_m: tuple[float, float, float]) -> RoomDesign:
+def _variant(rng: np.random.Generator, category: str, size_m: tuple[float, float, float], alike: float) -> RoomDesign:
     kind = CATEGORIES[category]
     surfaces = draw_walls(rng, kind)
     if kind.is_open:
         standing = rng.permutation(WALLS)[: int(rng.integers(0, 4))]
         surfaces = {name: material if name in standing else OPEN for name, material in surfaces.items()}
     surfaces |= {"floor": pick(rng, kind.floors), "ceiling": pick(rng, kind.ceilings)}
-    return furnished(rng, category, size_m, surfaces)
+    return furnished(rng, category, size_m, surfaces, alike)
 
 
 def draw_walls(rng: np.random.Generator, kind: Category) -> dict[str, str]:
@@ -101,10 +103,16 @@ def draw_walls(rng: np.random.Generator, kind: Category) -> dict[str, str]:
 
 
 def furnished(
-    rng: np.random.Generator, category: str, size_m: tuple[float, float, float], surfaces: dict[str, str]
+    rng: np.random.Generator,
+    category: str,
+    size_m: tuple[float, float, float],
+    surfaces: dict[str, str],
+    alike: float = 0.0,
 ) -> RoomDesign:
-    """Windows, doors and furniture for bare walls, floor and ceiling."""
+    """Windows, doors and furniture for bare walls, floor and ceiling. alike: how likely one kind of patches is all."""
     kind = CATEGORIES[category]
+    if alike > 0 and rng.random() < alike:
+        kind = replace(kind, patches=(pick(rng, kind.patches),))
     solid = [name for name in WALLS if surfaces[name] != OPEN]
     patches = _patches(rng, kind, size_m, solid)
     items = furnish(rng, kind.furniture, size_m, float(rng.beta(1.2, 1.5)), surfaces["floor"])

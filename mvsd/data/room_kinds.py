@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from mvsd.data.room_materials import OPEN
 
+USUAL = 0.95  # share of rooms that are as rooms of their kind mostly are
+ALIKE = 0.6  # of those, the share whose walls all have one kind of patches
+
 
 @dataclass(frozen=True)
 class Category:

@@ -22,6 +22,7 @@ from scipy.signal import fftconvolve
 from mvsd.acoustics import DIRECT_SAMPLE, RATE, c50_db, drr_db, t60
 from mvsd.data.room_acoustics import response
 from mvsd.data.room_design import SURFACES, T60_RANGE_S, RoomDesign, draw_room, mean_absorption
+from mvsd.data.room_kinds import USUAL
 from mvsd.data.room_twins import MATERIALS, MOST, draw_twin, twin_kind
 from mvsd.data.room_views import PICTURE_PX, View, draw_view, sees_talker
 from mvsd.data.speech import draw_clip, list_speech, speaker_of
@@ -54,7 +55,7 @@ class Job:
     picture_px: int = PICTURE_PX  # width; 0: no pictures
     split: str = ""
     twins: float = 0.0  # share of the rooms that repeat the one before in all but one thing
-    usual: float = 0.0  # share of the rooms that ring as rooms of their kind mostly do
+    usual: float = USUAL  # share of the rooms that are as rooms of their kind mostly are
 
 
 def simulate(
@@ -69,15 +70,15 @@ def simulate(
     picture_px: int = PICTURE_PX,
     split: str = "",
     twins: float = 0.0,
-    usual: float = 0.0,
+    usual: float = USUAL,
 ) -> Path:
     """Write `count` rooms of `views` views each below out, and out/rooms.csv; rooms already there are kept.
 
     speech: folder of utterances; with it clean and reverberant clips are written too, of "all", "train" or
     "held-out" speakers. picture_px: width of the views, 0 for none. split: what evaluation is to call
     the set, "seen" say, where its rooms taught the weights. twins: share of rooms that repeat the one before in other
-    materials or another geometry. usual: share of rooms that ring as rooms of their kind mostly do. on_step(rooms done,
-    count) after each room.
+    materials or another geometry. usual: share of rooms that are as rooms of their kind mostly are: how long they ring,
+    and what hangs on their walls. on_step(rooms done, count) after each room.
     Returns the path of rooms.csv.
     """
     if count < 1 or views < 1:
@@ -189,7 +190,7 @@ def stem_of(index: int, view: int) -> str:
 
 
 def design_room(
-    seed: int, index: int, count: int, twin: str = "", usual: float = 0.0
+    seed: int, index: int, count: int, twin: str = "", usual: float = USUAL
 ) -> tuple[RoomDesign, list[View], list[np.ndarray]]:
     """A room, `count` views of it and their responses; drawn again until its first T60 is between 0.1 and 3 s.
 
