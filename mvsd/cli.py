@@ -196,12 +196,27 @@ def train(
     unpaired_share: Annotated[
         float | None, typer.Option(min=0, max=1, help="Of the cycles of stage mutual; the recipe's if not given.")
     ] = None,
+    student_steps: Annotated[
+        int | None, typer.Option(min=1, help="Of stages distil-match and distil-dereverb; the usual ones if not given.")
+    ] = None,
 ) -> None:
     """Train a recipe; what comes out lies in OUT/weights. Several GPUs: accelerate launch -m mvsd train ..."""
     from mvsd.training.recipes import Wishes, run_recipe
 
     wishes = Wishes(
-        minutes, steps, stop_after, init, pretrained, seed, lr, parts, compiled, photo_fold, unpaired, unpaired_share
+        minutes,
+        steps,
+        stop_after,
+        init,
+        pretrained,
+        seed,
+        lr,
+        parts,
+        compiled,
+        photo_fold,
+        unpaired,
+        unpaired_share,
+        student_steps,
     )
     finished = run_recipe(recipe, data, out, wishes, Bar("training step"))
     print(out / "weights" if finished else f"{out}: stopped with a checkpoint; the same command goes on")

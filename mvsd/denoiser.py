@@ -92,7 +92,7 @@ class Denoiser(Pretrained, nn.Module):
     ) -> dict[str, Tensor]:
         """L_d (eq. 7) on the process's target and L_sty (eq. 9) on the estimate of x_0, for windows of nepers.
 
-        source may begin before target, with what was said earlier. Past frames count half.
+        source may begin before target, with what was said earlier.
         """
         t = self.draw_steps(len(target), generator).to(target.device)
         noise = torch.randn(target.shape, generator=generator).to(target.device)
@@ -102,9 +102,13 @@ class Denoiser(Pretrained, nn.Module):
         output = self.output(x, seen, t, condition)
         error = (output - self.process.wanted(clean, noise, t)).square()
         style = (self.process.clean(x, output, t) - clean).abs()
-        weight = torch.ones(target.shape[-1], device=target.device)
+        return {"diffusion": self.weighed(error), "style": self.weighed(style)}
+
+    def weighed(self, error: Tensor) -> Tensor:
+        """The mean of errors (B, 128, frames) of windows, in which past frames count half."""
+        weight = torch.ones(error.shape[-1], device=error.device)
         weight[: self.config.past_frames] = 0.5
-        return {"diffusion": (error * weight).mean(), "style": (style * weight).mean()}
+        return (error * weight).mean()
 
     def draw_steps(self, count: int, generator: torch.Generator) -> Tensor:
         """count steps in 1..T: FIRST_SHARE near T, where every sampler asks first and few-step ones hardly elsewhere;

@@ -87,6 +87,13 @@ class Process:
         signal, sigma = self.scales(t, x)
         return (x - sigma * output) / signal if self.target == "noise" else signal * x - sigma * output
 
+    def ddim(self, x: Tensor, clean: Tensor, t: Tensor, then: Tensor) -> Tensor:
+        """x at steps t (B,) taken to steps `then` (B,) by an estimate of x_0, without fresh noise: Song et al. 2021
+        (arXiv 2010.02502), eq. 12 with eta 0."""
+        signal, sigma = self.scales(t, x)
+        next_signal, next_sigma = self.scales(then, x)
+        return next_signal * clean + next_sigma * (x - signal * clean) / sigma
+
 
 def trailing_steps(total: int, count: int) -> list[int]:
     """count + 1 steps from `total` down to 0: the first evaluation is at the true terminal noise (arXiv 2305.08891)."""
@@ -95,12 +102,10 @@ def trailing_steps(total: int, count: int) -> list[int]:
 
 
 def sample_ddim(denoise: Denoise, x: Tensor, t: Sequence[int], process: Process, noise: Noise) -> Iterator[Tensor]:
-    """Deterministic: Song et al. 2021 (arXiv 2010.02502), eq. 12 with eta 0. `noise` is not drawn from."""
+    """Deterministic, first order: `Process.ddim`. `noise` is not drawn from."""
     for now, then in pairwise(t):
-        bar, next_bar = process.alpha_bar[now].item(), process.alpha_bar[then].item()
         clean = denoise(x, now)
-        direction = (x - math.sqrt(bar) * clean) / math.sqrt(1 - bar)
-        x = math.sqrt(next_bar) * clean + math.sqrt(1 - next_bar) * direction
+        x = process.ddim(x, clean, *torch.tensor([[now], [then]], device=x.device))
         yield clean
 
 

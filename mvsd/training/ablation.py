@@ -19,7 +19,6 @@ import numpy as np
 import torch
 
 from mvsd.audio import DB_PER_NEPER
-from mvsd.conversion import USUAL_STEPS
 from mvsd.data.pack import Pack, read_pack
 from mvsd.data.pairs import PairMaker
 from mvsd.denoiser import Denoiser, DenoiserConfig
@@ -189,7 +188,7 @@ def measured(weights: Path, check: PairMaker, features: SceneFeatures | None, wi
     for task, file in FILES.items():
         model, (target, source) = Denoiser.from_pretrained(weights / file), mels(drawn, task)
         generator.manual_seed(2)
-        made = sample_windows(model, source, condition, USUAL_STEPS[task], generator, check.before)
+        made = sample_windows(model, source, condition, generator, check.before)
         apart = (made - target)[..., model.config.past_frames :].abs().mean((1, 2)) * DB_PER_NEPER
         row[task] = apart.tolist()
     return row

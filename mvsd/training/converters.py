@@ -10,11 +10,11 @@ from torch import Generator, Tensor
 
 from mvsd.acoustics import BAND_HZ
 from mvsd.audio import MEL, log_mel, mel_edges_hz
-from mvsd.conversion import USUAL_STEPS
+from mvsd.conversion import Settings
 from mvsd.data.pack import Pack, RoomView
 from mvsd.data.pairs import PairMaker, Pairs, Taste
 from mvsd.denoiser import Denoiser, DenoiserConfig
-from mvsd.diffusion import Denoise, sample_dpm2m, trailing_steps
+from mvsd.diffusion import SAMPLERS, Denoise, trailing_steps
 from mvsd.metrics.spectral import detail_ratio, mel_error_db
 from mvsd.unet import Condition
 
@@ -130,7 +130,13 @@ def mels(drawn: Pairs, task: str) -> tuple[Tensor, Tensor]:
     return log_mel(drawn.targets[task])[..., EDGE:-EDGE], log_mel(drawn.sources[task])[..., EDGE:-EDGE]
 
 
-def judged(model: Denoiser, check: PairMaker, features: SceneFeatures | None, windows: int = 48) -> dict[str, float]:
+def judged(
+    model: Denoiser,
+    check: PairMaker,
+    features: SceneFeatures | None,
+    windows: int = 48,
+    settings: Settings = Settings(),
+) -> dict[str, float]:
     """Log-mel error in dB, detail ratio and distance from the input, given the true numbers, the picture, another
     room's, or nothing."""
     generator, config = torch.Generator().manual_seed(1), model.config
@@ -143,10 +149,10 @@ def judged(model: Denoiser, check: PairMaker, features: SceneFeatures | None, wi
         other = torch.arange(windows).roll(windows // 2)
         swapped = full.each(lambda part: part[other])
         conditions |= {"picture": full.keep(every, none), "other_picture": swapped.keep(every, none)}
-    recent, steps = source[..., -target.shape[-1] :], USUAL_STEPS[config.task]
+    recent = source[..., -target.shape[-1] :]
     row = {"input_db": _error_db(recent, target, config.past_frames)}
     for name, condition in conditions.items():
-        estimate = sample_windows(model, source, condition, steps, generator.manual_seed(2), check.before)
+        estimate = sample_windows(model, source, condition, generator.manual_seed(2), check.before, settings)
         row[f"{name}_db"] = _error_db(estimate, target, config.past_frames)
         row[f"{name}_detail"] = detail_ratio(estimate, target)
         row[f"{name}_moved_db"] = _error_db(estimate, recent, config.past_frames)
@@ -159,11 +165,20 @@ def _error_db(estimate: Tensor, target: Tensor, past: int) -> float:
 
 @torch.no_grad()
 def sample_windows(
-    model: Denoiser, source: Tensor, condition: Condition, steps: int, generator: Generator, past: int = 0
+    model: Denoiser,
+    source: Tensor,
+    condition: Condition,
+    generator: Generator,
+    past: int = 0,
+    settings: Settings = Settings(),
 ) -> Tensor:
-    """source: (B, 128, past + frames) nepers, each window by itself. Returns the sampled log-mel of its frames."""
+    """source: (B, 128, past + frames) nepers, each window by itself. Returns the sampled log-mel of its frames.
+
+    settings: how many steps, and of which deterministic sampler.
+    """
     x, seen, denoise = begun(model, source, condition, generator, past)
-    *_, x = sample_dpm2m(denoise, x, trailing_steps(model.process.steps, steps), model.process, lambda: x)
+    ladder = trailing_steps(model.process.steps, settings.for_task(model.config.task).steps)
+    *_, x = SAMPLERS[settings.sampler](denoise, x, ladder, model.process, lambda: x)
     return model.decode(x, seen).clamp(min=-11.513).cpu()
 
 

@@ -3,7 +3,8 @@
 Stages of every recipe: `scene` (pictures to acoustics), `match` and `dereverb` (the converters apart, on the frozen
 scene encoder), `mutual` (both together), `vocoder` (on true mels and on the converters' own). Each stage has a run
 folder of its own in which it resumes; finished weights gather in OUT/weights. `t60` (the blind estimator),
-`plain` (a vocoder that sees the mel alone) and the rivals' stages (`rivals`) run where they are named.
+`plain` (a vocoder that sees the mel alone), `distil-match` and `distil-dereverb` (fewer steps for a trained converter)
+and the rivals' stages (`rivals`) run where they are named.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from mvsd.conversion import Settings
 from mvsd.data.pack import Pack, read_pack
 from mvsd.denoiser import Denoiser
 from mvsd.errors import UserError
@@ -25,6 +27,7 @@ from mvsd.t60_estimator import T60Config
 from mvsd.training import plain, scene, t60, together, vocoder
 from mvsd.training.compiling import compile_networks, told_of_failure
 from mvsd.training.converters import FILES, ConverterTask, SceneFeatures
+from mvsd.training.distillation import DistilTask
 from mvsd.training.looks import kept_features
 from mvsd.training.loop import LoopConfig, Run, Task, train
 from mvsd.training.natural import Natural
@@ -37,6 +40,7 @@ from mvsd.vision import SceneConfig, SceneEncoder
 from mvsd.vocoder import VocoderConfig
 
 log = logging.getLogger(__name__)
+DISTIL = {f"distil-{task}": task for task in FILES}
 WEIGHT_FILES = {
     "scene": [scene.FILE],
     "match": [FILES["match"]],
@@ -45,8 +49,10 @@ WEIGHT_FILES = {
     "vocoder": [vocoder.FILE],
     "t60": [t60.FILE],
     "plain": [plain.FILE],
+    **{stage: [FILES[task]] for stage, task in DISTIL.items()},
 }
-APART = ("t60", "plain")  # run where they are named, not with the rest, as the rivals are
+CONVERTING = (*FILES.values(), scene.FILE, vocoder.FILE)  # what a folder of converters is complete with
+APART = ("t60", "plain", *DISTIL)  # run where they are named, not with the rest, as the rivals are
 STAGES = tuple(stage for stage in WEIGHT_FILES if stage not in APART)
 WEIGHT_FILES |= RIVAL_STAGES
 OnStep = Callable[[int, int | None], None]
@@ -68,6 +74,7 @@ class Wishes:
     photo_fold: int | None = None  # only places of this half teach the encoder by their photographs
     unpaired: Path | None = None  # pack of recordings without a dry side
     unpaired_share: float | None = None  # of the cycles of mutual training
+    student_steps: int | None = None  # of distillation; None: as many as are usual
 
 
 @dataclass(frozen=True)
@@ -154,11 +161,23 @@ def _plan(only: str, recipe: Recipe) -> list[tuple[str, float]]:
 def _gather(order: Order) -> None:
     """Copy what finished stages made to OUT/weights, later stages over earlier ones."""
     state = accelerator()
-    for stage in filter(order.is_done, WEIGHT_FILES) if state.is_main_process else ():
-        for name in WEIGHT_FILES[stage]:
-            with open(order.out / stage / name, "rb") as made:
-                write_whole(order.weights / name, lambda file, made=made: shutil.copyfileobj(made, file))
+    if state.is_main_process:
+        done = [stage for stage in WEIGHT_FILES if order.is_done(stage)]
+        made = {name: order.out / stage / name for stage in done for name in WEIGHT_FILES[stage]}
+        for name, path in (_beside(order, done) | made).items():
+            with open(path, "rb") as whole:
+                write_whole(order.weights / name, lambda file, whole=whole: shutil.copyfileobj(whole, file))
     state.wait_for_everyone()
+
+
+def _beside(order: Order, done: list[str]) -> dict[str, Path]:
+    """What --init has and OUT/weights lacks of what a student works with, so that it can be measured and be a teacher:
+    the other converter, the scene encoder and the vocoder."""
+    given = order.wishes.init
+    if not given or not DISTIL.keys() & set(done):
+        return {}
+    lacking = [name for name in CONVERTING if not (order.weights / name).is_file()]
+    return {name: given / name for name in lacking if (given / name).is_file()}
 
 
 def _run_stage(stage: str, order: Order, data: Pack, sha256: str, minutes: float, on_step: OnStep | None) -> bool:
@@ -175,6 +194,8 @@ def _run_stage(stage: str, order: Order, data: Pack, sha256: str, minutes: float
         about["unpaired_sha256"] = pack_sha256(wishes.unpaired)
     begin = time.monotonic()
     task = _task(stage, order, data)
+    if isinstance(task, DistilTask):
+        about |= task.about
     minutes -= (time.monotonic() - begin) / 60  # what preparing took, pictures looked at and the like
     if wishes.compiled:
         compile_networks(task.model)
@@ -202,7 +223,12 @@ def _task(stage: str, order: Order, data: Pack) -> Task:
     if stage == "plain":
         config, batch = PlainVocoderConfig(width=sizes.plain), order.share(batches.vocoder)
         return plain.PlainVocoderTask(config, data, batch, sizes.plain_critic, init, seed)
+    if stage in DISTIL and not init:
+        raise UserError(f"{stage} begins from a trained converter. Give --init a folder with {WEIGHT_FILES[stage][0]}.")
     batch, features = order.share(batches.converters), _features(order, data, order.pack, "features")
+    if stage in DISTIL:
+        count = Settings(order.wishes.student_steps).for_task(DISTIL[stage]).steps
+        return DistilTask(init, data, batch, count, features, seed)
     if stage == "mutual":
         return together.MutualTask(_apart(order), data, batch, features, natural=_natural(order))
     if stage in RIVAL_STAGES:

@@ -41,7 +41,8 @@ class Batches:
 
 @dataclass(frozen=True)
 class Rates:
-    """Highest learning rates; stages that are not named here have the converters'."""
+    """Highest learning rates; stages that are not named here have the converters'. mutual: of what begins from trained
+    converters, distillation too."""
 
     converters: float = 7e-4
     scene: float = 1e-3
@@ -49,7 +50,8 @@ class Rates:
     t60: float = 2e-3
 
     def of(self, stage: str) -> float:
-        return {"scene": self.scene, "mutual": self.mutual, "t60": self.t60}.get(stage, self.converters)
+        rates = {"scene": self.scene, "mutual": self.mutual, "distil": self.mutual, "t60": self.t60}
+        return rates.get(stage.partition("-")[0], self.converters)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,6 @@ import torch
 from torch import Generator, Tensor, nn
 
 from mvsd.audio import MEL, istft, log_mel, mel_of, stft
-from mvsd.conversion import USUAL_STEPS
 from mvsd.data.pack import Pack
 from mvsd.data.pairs import MARGIN, PairMaker, Taste
 from mvsd.denoiser import Denoiser, DenoiserConfig
@@ -114,9 +113,9 @@ class VocoderTask:
     def _predicted(self, windows: Windows, device: torch.device, generator: Generator) -> Tensor:
         """What the converter makes of these windows, knowing the room in numbers."""
         condition = replace(Condition.unknown(len(windows.mel)), numbers=windows.numbers)
-        denoiser, steps = self.predictors[windows.task].to(device), USUAL_STEPS[windows.task]
+        denoiser = self.predictors[windows.task].to(device)
         with torch.autocast(device.type, torch.bfloat16, enabled=multiplies_bf16(device)):
-            return sample_windows(denoiser, windows.source_mel, condition, steps, generator, LONG_PAST).float()
+            return sample_windows(denoiser, windows.source_mel, condition, generator, LONG_PAST).float()
 
     def losses(self, model: nn.Module, batch: list[Windows], generator: Generator, step: int) -> dict[str, Tensor]:
         device = next(model.parameters()).device
