@@ -14,7 +14,7 @@ from torch.nn.functional import adaptive_avg_pool2d, normalize
 from mvsd.data.pack import Pack, read_pack, write_pack
 from mvsd.data.places import DRY, LIVE, T60_RANGES_S, fold_of, in_order
 from mvsd.errors import UserError
-from mvsd.training.scene import FILE, SceneTask, contrast, looked_at, made_of
+from mvsd.training.scene import FILE, SceneTask, contrast, kinds_of, looked_at, made_of
 from mvsd.training.scene_photos import PhotoLesson, out_of_order
 from mvsd.training.scene_pictures import Draw, augment, hide_a_part, layouts, mixed, reframed
 from mvsd.training.scene_probe import fitted, interval, share_covered
@@ -48,6 +48,11 @@ def test_walls_share_a_row_floor_and_ceiling_have_their_own(pack):
     shares = made_of([view, replace(view, surfaces=())], ["brick", "carpet", "glass", "plaster"])
     assert shares[0].tolist() == [[0.75, 0, 0.25, 0], [0, 1, 0, 0], [0, 0, 0, 1]]
     assert shares[1].sum() == 0
+
+
+def test_a_kind_that_is_not_told_is_none(pack):
+    view = next(replace(view, category="hall") for view in pack.views)
+    assert kinds_of([view, replace(view, category="")], ["church", "hall"]).tolist() == [[0, 1], [0, 0]]
 
 
 def test_augmented_pictures_stay_pictures():

@@ -71,12 +71,15 @@ def response(t60_s: float, seed: int = 0) -> np.ndarray:
     return rir.astype(np.float32)
 
 
+KINDS, MADE_OF = ("hall", "church"), "brick,brick,glass,brick,carpet,plaster"
+
+
 def write_rooms(folder: Path, rooms: int = 20, views: int = 1) -> Path:
     """A folder as `rooms` writes it, of synthetic responses and plain pictures; layouts for all but room 1."""
     for name in ("rir", "image", "layout"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     surfaces = [f"{name}_material" for name in ("west", "east", "south", "north", "floor", "ceiling")]
-    lines = [",".join(["stem,room,t60_s,drr_db,distance_m,volume_m3,absorption", *surfaces])]
+    lines = [",".join(["stem,room,category,t60_s,drr_db,distance_m,volume_m3,absorption", *surfaces])]
     for room in range(rooms):
         for view in range(views):
             stem, t60_s = f"r{room:05d}_v{view}", 0.2 + 0.04 * room
@@ -84,7 +87,7 @@ def write_rooms(folder: Path, rooms: int = 20, views: int = 1) -> Path:
             Image.new("RGB", (64, 48), (10 * room, 120, 60)).save(folder / "image" / f"{stem}.jpg")
             if room != 1:
                 Image.new("LA", (16, 16), (50, 200)).save(folder / "layout" / f"{stem}.png")
-            lines.append(f"{stem},{room},{t60_s},5.0,2.0,{20 + room},0.2,brick,brick,glass,brick,carpet,plaster")
+            lines.append(f"{stem},{room},{KINDS[room % 2]},{t60_s},5.0,2.0,{20 + room},0.2,{MADE_OF}")
     (folder / "rooms.csv").write_text("\n".join(lines) + "\n")
     return folder
 

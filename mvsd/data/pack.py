@@ -45,7 +45,7 @@ class RoomView:
 
     surfaces: materials of the four walls, floor and ceiling; absorption: their mean coefficient, furniture included.
     layout_begin: place in the `layout` pool; None where what the picture shows was not told.
-    twin_of: the room that this one repeats in all but its materials or its geometry, if any.
+    twin_of: the room that this one repeats in all but its materials or its geometry, if any. category: its kind.
     """
 
     begin: int
@@ -63,6 +63,7 @@ class RoomView:
     surfaces: tuple[str, ...] = ()
     layout_begin: int | None = None
     twin_of: str = ""
+    category: str = ""
 
     @property
     def kin(self) -> str:
@@ -318,6 +319,7 @@ def _view(row: dict, pools: dict[str, Pool]) -> RoomView | None:
         tuple(row[f"{name}_material"] for name in SURFACES if f"{name}_material" in row),
         None if measured else _layout(row, pools["layout"]),
         row.get("twin_key", ""),
+        row.get("category", ""),
     )
 
 

@@ -70,30 +70,32 @@ def contrast(codes: Tensor, wanted: Tensor) -> Tensor:
 
 
 class Answers(NamedTuple):
-    """read, parts: READINGS by the embedding and by its tokens, (B, 4). surfaces: logits (B, 3, materials). absorption:
-    log of the mean one, (B,). layout: distance and absorption of what is seen, (B, 2, GRID, GRID). codes: (B, CODES),
-    of unit length, to be near those of rooms that sound alike."""
+    """read, parts: READINGS by the embedding and by its tokens, (B, 4). surfaces, kinds: logits, (B, 3, materials) and
+    (B, kinds). absorption: log of the mean one, (B,). layout: distance and absorption of what is seen, (B, 2, GRID,
+    GRID). codes: (B, CODES), of unit length, to be near those of rooms that sound alike."""
 
     read: Tensor
     parts: Tensor
     surfaces: Tensor
+    kinds: Tensor
     absorption: Tensor
     layout: Tensor
     codes: Tensor
 
 
 class Lesson(nn.Module):
-    """The encoder and what it is asked only while it learns: of what walls, floor and ceiling are, how they absorb, and
-    how far away and how absorbent is what each part of the picture shows.
+    """The encoder and what it is asked only while it learns: what kind of room it is, of what walls, floor and ceiling
+    are, how they absorb, and how far away and how absorbent is what each part of the picture shows.
 
     A T60 alone says little of why; few rooms teach more when each says what it is made of.
     """
 
-    def __init__(self, encoder: SceneEncoder, materials: int):
+    def __init__(self, encoder: SceneEncoder, materials: int, kinds: int):
         super().__init__()
         self.encoder = encoder
         self.forget = nn.Dropout(0.2)
         self.surfaces = nn.Linear(encoder.config.dim, 3 * materials)
+        self.kinds = nn.Linear(encoder.config.dim, kinds)
         self.absorption = nn.Linear(encoder.config.dim, 1)
         self.layout = nn.Conv2d(256 + encoder.config.dim, 2, 1)
         self.code = nn.Linear(encoder.config.dim, CODES)
@@ -108,6 +110,7 @@ class Lesson(nn.Module):
             self.encoder.probe(embedding),
             self.encoder.probe(tokens).mean(1),
             self.surfaces(embedding).unflatten(1, (3, -1)),
+            self.kinds(embedding),
             self.absorption(embedding)[:, 0],
             self.layout(torch.cat([F.adaptive_avg_pool2d(fine, GRID), grid], 1)),
             F.normalize(self.code(embedding).float(), dim=-1),
@@ -123,8 +126,13 @@ def made_of(views: list[RoomView], materials: list[str]) -> Tensor:
     return shares
 
 
+def kinds_of(views: list[RoomView], kinds: list[str]) -> Tensor:
+    """One for the kind of each room, (N, kinds); zeros where it is not told."""
+    return torch.tensor([[float(view.category == kind) for kind in kinds] for view in views])
+
+
 class SceneTask:
-    """Regression of READINGS, and of what rooms are made of; held-out rooms for validation."""
+    """Regression of READINGS, and of what rooms are and are made of; held-out rooms for validation."""
 
     def __init__(
         self,
@@ -147,11 +155,12 @@ class SceneTask:
         (self.images, self.wide), self.truth = pictures(pack, train, config.image_size), truths(train)
         (self.check_images, _), self.check_truth = pictures(pack, check, config.image_size), truths(check)
         materials = sorted({material for view in train for material in view.surfaces})
-        self.surfaces = made_of(train, materials)
+        kinds = sorted({view.category for view in train} - {""}) or ["unknown"]
+        self.surfaces, self.kinds = made_of(train, materials), kinds_of(train, kinds)
         self.absorption = torch.tensor([view.absorption or math.nan for view in train]).log()
         self.layouts, self.twins = layouts(pack, train), twins_among(train)
         self.photos = PhotoLesson(pack, config.image_size, batch // PHOTO_SHARE, photo_fold)
-        self.model = Lesson(encoder, max(1, len(materials)))
+        self.model = Lesson(encoder, max(1, len(materials)), len(kinds))
         if init:
             encoder.load_state_dict(SceneEncoder.from_pretrained(init).state_dict())
         else:
@@ -159,18 +168,19 @@ class SceneTask:
             encoder.probe.bias.data.copy_(self.truth.mean(0))
 
     def draw(self, generator: Generator) -> tuple[Tensor, ...]:
-        """Augmented pictures (B, 3, S, S), their READINGS (B, 4), shares of materials (B, 3, materials), log mean
-        absorption (B,) and layouts (B, 2, GRID, GRID); then photographs and their T60 ranges (PhotoLesson.draw)."""
+        """Augmented pictures (B, 3, S, S), their READINGS (B, 4), shares of materials (B, 3, materials) and of kinds
+        (B, kinds), log mean absorption (B,), layouts (B, 2, GRID, GRID); then photographs and their T60 ranges
+        (PhotoLesson.draw)."""
         pick, draw = torch.randint(len(self.images), (self.batch,), generator=generator), Draw(self.batch, generator)
         pick = beside_twins(pick, self.twins)
         images, layouts = reframed([self.images[pick].float() / 255, self.layouts[pick]], self.wide[pick], draw)
-        truths = (part[pick] for part in (self.truth, self.surfaces, self.absorption))
+        truths = (part[pick] for part in (self.truth, self.surfaces, self.kinds, self.absorption))
         rooms = mixed((relit(images, draw), *truths, F.adaptive_avg_pool2d(layouts, GRID)), generator)
         return (*rooms, *self.photos.draw(generator))
 
     def losses(self, model: nn.Module, batch: tuple[Tensor, ...], generator: Generator, step: int) -> dict[str, Tensor]:
         device = next(model.parameters()).device
-        wanted, shares, absorption, layout, photos, ranges = (part.to(device) for part in batch[1:])
+        wanted, shares, kinds, absorption, layout, photos, ranges = (part.to(device) for part in batch[1:])
         images = torch.cat([batch[0].to(device), photos]).contiguous(memory_format=torch.channels_last)
         answers: Answers = model(images)
         said = Answers(*(part[: len(wanted)] for part in answers))
@@ -178,6 +188,7 @@ class SceneTask:
             "embedding": _distance(said.read, wanted),
             "tokens": 0.3 * _distance(said.parts, wanted),
             "surfaces": -0.1 * (shares * said.surfaces.float().log_softmax(-1)).sum(-1).mean(),
+            "kinds": -0.2 * (kinds * said.kinds.float().log_softmax(-1)).sum(-1).mean(),
             "absorption": _where_told(said.absorption, absorption, 0.3),
             "layout": 4.0 * _where_told(said.layout, layout, 0.1),
             "contrast": 0.1 * contrast(said.codes, wanted),
