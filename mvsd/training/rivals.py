@@ -55,7 +55,7 @@ SIZES = {
 @dataclass(frozen=True)
 class Given:
     """What a stage begins from. unet: our converter's network, at the reverberator's size. batches: of mels, of sounds.
-    init: weights, if any. ours: our converter for the task, if there is one."""
+    init: weights, if any. ours: our converter for the task, if there is one; its form is then of its size too."""
 
     sizes: Sizes
     unet: DenoiserConfig
@@ -76,7 +76,7 @@ def rival_task(stage: str, given: Given) -> Task:
         kind = {"unet": UnetTask, "unet_gan": UnetGanTask}[name]
         ours = Denoiser.from_pretrained(given.ours) if given.ours else None
         begun = {"init": given.init, "seed": given.seed, "fit_steps": given.fit_steps, "ours": ours}
-        return kind(given.unet, given.pack, given.batches[0], given.features, **begun)
+        return kind(ours.config if ours else given.unet, given.pack, given.batches[0], given.features, **begun)
     kind, network, config = {
         "av_unet": (AvUnetTask, av_unet.AvUnet, replace(given.sizes.av_unet, task=task)),
         "avitar": (AvitarTask, avitar.Avitar, replace(given.sizes.avitar, task=task)),
