@@ -118,6 +118,17 @@ def test_the_network_draws_what_is_fine_and_the_room_model_what_is_slow(reverber
     assert dereverberator.kept(change) is change
 
 
+def test_the_smooth_answer_of_one_step_is_given_the_detail_of_speech(dereverberator, reverberator):
+    frames = torch.arange(400.0)
+    slow, fine = 0.01 * frames, torch.cos(2 * torch.pi * frames / 5)
+    mel = (slow + fine).expand(1, 128, -1)
+    drawn = dereverberator.drawn(mel, steps=1)
+    wanted = (slow + dereverberator.stretch * fine).expand(1, 128, -1)
+    torch.testing.assert_close(drawn[..., 20:-20], wanted[..., 20:-20], atol=0.02, rtol=0)
+    assert dereverberator.drawn(mel, steps=2) is mel
+    assert reverberator.drawn(mel, steps=1) is mel
+
+
 def test_no_seam_can_be_found(dereverberator):
     from mvsd.denoiser import Windows
 
