@@ -17,7 +17,7 @@ from mvsd.errors import UserError
 from mvsd.training.scene import FILE, SceneTask, contrast, kinds_of, looked_at, made_of
 from mvsd.training.scene_photos import PhotoLesson, out_of_order
 from mvsd.training.scene_pictures import Draw, augment, hide_a_part, layouts, mixed, reframed
-from mvsd.training.scene_probe import fitted, interval, share_covered
+from mvsd.training.scene_probe import fitted, fitted_under_dropout, interval, share_covered
 from mvsd.vision import SceneConfig, SceneEncoder
 
 PLACES = {
@@ -175,6 +175,20 @@ def test_the_probe_holds_back_where_there_are_more_numbers_than_rooms():
     assert (new @ weight.T + bias).std() < (new @ exact).std()
 
 
+def test_a_probe_fitted_under_dropout_does_not_rest_on_small_differences():
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(400, 1, generator=generator) + 0.05 * torch.randn(400, 32, generator=generator)
+    told = 20 * (x[:, :1] - x[:, 1:2])
+    forgetful = torch.nn.functional.dropout(x.repeat(20, 1), 0.2)
+
+    def missed(seen: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> float:
+        return float((seen @ weight.T + bias - told.repeat(len(seen) // 400, 1)).square().mean() / told.var())
+
+    assert missed(x, *fitted(x, told)) < 0.01
+    assert missed(forgetful, *fitted(x, told)) > 10
+    assert missed(forgetful, *fitted_under_dropout(x, told, 0.2)) <= 1
+
+
 def test_four_in_five_lie_within_the_interval():
     missed = torch.randn(2000, generator=torch.Generator().manual_seed(0))
     assert interval(missed) == pytest.approx((-1.28, 1.28), abs=0.1)
@@ -201,3 +215,7 @@ def test_the_encoder_leaves_with_a_fitted_probe_and_the_interval_of_rooms_it_nev
     missed = (task.check_truth - encoder.probe(looked_at(encoder, task.check_images)).detach())[:, 1]
     assert ((missed >= low - 0.01) & (missed <= high + 0.01)).float().mean() == pytest.approx(0.8, abs=0.21)
     assert 0 <= float(encoder.notes["t60_covered"]) <= 1
+    again = SceneTask(SceneConfig(image_size=64), replace(pack, views=held), 8, init=tmp_path / FILE)
+    ours, theirs = (part.model.encoder.state_dict() for part in (again, task))
+    torch.testing.assert_close(ours["trunk.0.weight"], theirs["trunk.0.weight"], atol=1e-3, rtol=0)
+    assert not torch.equal(ours["probe.weight"], encoder.probe.weight)  # it is to be taught under dropout

@@ -17,7 +17,7 @@ from mvsd.errors import UserError
 from mvsd.training.converters import SceneFeatures
 from mvsd.training.scene_photos import PhotoLesson, out_of_order
 from mvsd.training.scene_pictures import Draw, augment, layouts, mixed, pictures, reframed, relit
-from mvsd.training.scene_probe import fitted, interval, share_covered
+from mvsd.training.scene_probe import fitted, fitted_under_dropout, interval, share_covered
 from mvsd.training.scene_twins import beside_twins, twins_among
 from mvsd.vision import GRID, READINGS, SceneConfig, SceneEncoder
 
@@ -28,6 +28,7 @@ SPREAD = torch.tensor([0.7, 0.8, 0.6, 1.7])  # rough standard deviations of READ
 NEIGHBOUR, TEMPERATURE, CODES = 0.4, 0.1, 64  # of contrast: a neighbour's distance in SPREAD
 PHOTO_SHARE = 8  # a batch has one photograph to as many pictures of rooms
 WEIGHT = torch.tensor([0.5, 2.0, 1.0, 1.0])  # what is heard counts more than what is not
+FORGOTTEN = 0.2  # of an embedding, while it is taught
 
 
 def teaches(view: RoomView) -> bool:
@@ -93,7 +94,7 @@ class Lesson(nn.Module):
     def __init__(self, encoder: SceneEncoder, materials: int, kinds: int):
         super().__init__()
         self.encoder = encoder
-        self.forget = nn.Dropout(0.2)
+        self.forget = nn.Dropout(FORGOTTEN)
         self.surfaces = nn.Linear(encoder.config.dim, 3 * materials)
         self.kinds = nn.Linear(encoder.config.dim, kinds)
         self.absorption = nn.Linear(encoder.config.dim, 1)
@@ -162,7 +163,9 @@ class SceneTask:
         self.photos = PhotoLesson(pack, config.image_size, batch // PHOTO_SHARE, photo_fold)
         self.model = Lesson(encoder, max(1, len(materials)), len(kinds))
         if init:
-            encoder.load_state_dict(SceneEncoder.from_pretrained(init).state_dict())
+            begun = SceneEncoder.from_pretrained(init).eval()
+            encoder.load_state_dict(begun.state_dict())
+            _set(encoder.probe, *fitted_under_dropout(glanced_at(begun, self.images), self.truth, FORGOTTEN))
         else:
             nn.init.zeros_(encoder.probe.weight)
             encoder.probe.bias.data.copy_(self.truth.mean(0))
@@ -220,13 +223,23 @@ class SceneTask:
         around its log T60 that holds 80 % of the held-out rooms."""
         encoder: SceneEncoder = model.encoder
         weight, bias = fitted(looked_at(encoder, self.images), self.truth)
-        encoder.probe.weight.data.copy_(weight)
-        encoder.probe.bias.data.copy_(bias)
+        _set(encoder.probe, weight, bias)
         missed = self.check_truth - looked_at(encoder, self.check_images) @ weight.T - bias
         encoder.config = replace(encoder.config, t60_spread=interval(missed[:, T60]))
         r2 = 1 - missed.square().mean(0) / self.check_truth.var(0)
         told = {f"r2_{name}": f"{value:.3f}" for name, value in zip(READINGS, r2.tolist())}
         encoder.save(folder / FILE, notes | told | {"t60_covered": f"{share_covered(missed[:, T60]):.3f}"})
+
+
+def _set(probe: nn.Linear, weight: Tensor, bias: Tensor) -> None:
+    probe.weight.data.copy_(weight)
+    probe.bias.data.copy_(bias)
+
+
+@torch.no_grad()
+def glanced_at(encoder: SceneEncoder, images: Tensor) -> Tensor:
+    """Embeddings (N, 256) of pictures (N, 3, S, S) uint8, each whole and once."""
+    return torch.cat([encoder(part.float() / 255)[0].float() for part in images.split(64)])
 
 
 def looked_at(encoder: SceneEncoder, images: Tensor) -> Tensor:

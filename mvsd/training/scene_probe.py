@@ -10,7 +10,7 @@ ENOUGH = 5  # rooms to tell an interval from
 RIDGES = (0.01, 0.03, 0.1, 0.3, 1.0, 10.0)
 
 
-def fitted(embeddings: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
+def fitted(embeddings: Tensor, wanted: Tensor, ridges: tuple[float, ...] = RIDGES) -> tuple[Tensor, Tensor]:
     """Weight (K, D) and bias (K,) of the ridge regression of wanted (N, K) on embeddings (N, D).
 
     The ridge is the one with the least error on rooms left out one at a time, in closed form (Allen's PRESS, 1974).
@@ -26,9 +26,20 @@ def fitted(embeddings: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
         missed = (y - usual - u @ (kept[:, None] * parts)) / (1 - leverage).clamp(min=1e-3)[:, None]
         return float((missed.square().mean(0) / y.var(0).clamp(min=1e-9)).mean())
 
-    ridge = min(RIDGES, key=left_out)
+    ridge = min(ridges, key=left_out)
     weight = (v.T @ ((s / (s.square() + ridge))[:, None] * parts)).T
     return weight.float(), (usual - weight @ middle).float()
+
+
+def fitted_under_dropout(embeddings: Tensor, wanted: Tensor, share: float) -> tuple[Tensor, Tensor]:
+    """The same for a probe before which a share of the embedding is forgotten, another at every look.
+
+    In the mean over what is forgotten that is a ridge as well, on features of unit power (Wager et al. 2013). The probe
+    that `fitted` gives rests on small differences of features that go together, which forgetting tears apart.
+    """
+    power = embeddings.square().mean(0).sqrt().clamp(min=1e-6)
+    weight, bias = fitted(embeddings / power, wanted, (len(embeddings) * share / (1 - share),))
+    return weight / power, bias
 
 
 def interval(missed: Tensor) -> tuple[float, float]:
