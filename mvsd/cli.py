@@ -199,6 +199,10 @@ def train(
     student_steps: Annotated[
         int | None, typer.Option(min=1, help="Of stages distil-match and distil-dereverb; the usual ones if not given.")
     ] = None,
+    image_size: Annotated[
+        int | None,
+        typer.Option(min=64, max=512, help="Side of the scene encoder's pictures, px; the recipe's if not given."),
+    ] = None,
 ) -> None:
     """Train a recipe; what comes out lies in OUT/weights. Several GPUs: accelerate launch -m mvsd train ..."""
     from mvsd.training.recipes import Wishes, run_recipe
@@ -217,6 +221,7 @@ def train(
         unpaired,
         unpaired_share,
         student_steps,
+        image_size,
     )
     finished = run_recipe(recipe, data, out, wishes, Bar("training step"))
     print(out / "weights" if finished else f"{out}: stopped with a checkpoint; the same command goes on")

@@ -24,6 +24,7 @@ from mvsd.training.converters import ConverterTask
 from mvsd.training.loop import LoopConfig, Run, train
 from mvsd.training.recipes import Wishes, run_recipe
 from mvsd.training.run_folder import pack_sha256
+from mvsd.vision import SceneEncoder
 
 SMALL = replace(UNET, past_frames=16, window_frames=32)
 LOOP = LoopConfig(lr=2e-3, warmup_steps=2, bf16=False, save_every_s=0.0)
@@ -154,6 +155,12 @@ def test_the_run_folder_holds_what_repeats_the_run(pack_folder, tmp_path):
     assert told["command"] == shlex.join(sys.orig_argv)
     assert (told["loop"]["seed"], told["sizes"]["batches"]["converters"], told["processes"]) == (4, 4, 1)
     assert told["pack_sha256"] == pack_sha256(pack_folder)
+
+
+@pytest.mark.whole
+def test_the_scene_encoder_is_taught_at_the_size_that_is_asked_for(pack_folder, tmp_path):
+    run_recipe("tiny:scene", pack_folder, tmp_path, Wishes(steps=1, image_size=96))
+    assert SceneEncoder.from_pretrained(tmp_path / "weights" / "scene.safetensors").config.image_size == 96
 
 
 @pytest.mark.whole

@@ -75,6 +75,7 @@ class Wishes:
     unpaired: Path | None = None  # pack of recordings without a dry side
     unpaired_share: float | None = None  # of the cycles of mutual training
     student_steps: int | None = None  # of distillation; None: as many as are usual
+    image_size: int | None = None  # side of the scene encoder's pictures; None: the recipe's
 
 
 @dataclass(frozen=True)
@@ -110,12 +111,7 @@ def run_recipe(
     if base not in RECIPES or (only and only not in WEIGHT_FILES and only not in RIVALS):
         stages = ", :".join([*STAGES, *APART, *RIVALS])
         raise UserError(f"There is no recipe {name}. Choose {', '.join(RECIPES)}, with :{stages} for a stage.")
-    recipe, lr = RECIPES[base], wishes.lr
-    recipe = replace(recipe, rates=Rates(lr, lr, lr, lr)) if lr else recipe
-    if (share := wishes.unpaired_share) is not None:
-        if not 0 <= share <= 1:
-            raise UserError(f"The unpaired share is {share:g}; choose 0 to 1.")
-        recipe = replace(recipe, entering=replace(recipe.entering, share=share))
+    recipe = _as_wished(RECIPES[base], wishes)
     order = Order(base, recipe, Path(pack), Path(out), wishes, wishes.parts or accelerator().num_processes)
     data, sha256 = read_pack(pack), pack_sha256(order.pack)
     order.weights.mkdir(parents=True, exist_ok=True)
@@ -131,6 +127,18 @@ def run_recipe(
             return False
         _gather(order)
     return True
+
+
+def _as_wished(recipe: Recipe, wishes: Wishes) -> Recipe:
+    if lr := wishes.lr:
+        recipe = replace(recipe, rates=Rates(lr, lr, lr, lr))
+    if (share := wishes.unpaired_share) is not None:
+        if not 0 <= share <= 1:
+            raise UserError(f"The unpaired share is {share:g}; choose 0 to 1.")
+        recipe = replace(recipe, entering=replace(recipe.entering, share=share))
+    if side := wishes.image_size:
+        recipe = replace(recipe, networks=replace(recipe.networks, image_size=side))
+    return recipe
 
 
 class Clock:
