@@ -1,3 +1,5 @@
+import gc
+
 import numpy as np
 import pytest
 import torch
@@ -204,6 +206,7 @@ def test_the_interval_of_a_ratio_is_of_means_not_of_ratios():
 
 
 def test_the_peak_holds_what_was_taken_and_is_forgotten_again():
+    gc.collect()  # what other tests left behind is not to be freed in between
     begin_peak()
     before = peak_mib()
     block = np.ones(256 * 2**17)  # 256 MiB

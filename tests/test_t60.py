@@ -11,7 +11,7 @@ from mvsd.training.t60 import DRY_T60_S, T60Task, evened, heard, one_a_room
 
 SMALL = T60Config(width=4, blocks=1)
 SPEECH = torch.from_numpy(speechlike(4.0))
-torch.manual_seed(0)
+torch.manual_seed(1)
 ESTIMATOR = lively(T60Estimator(SMALL))
 
 
@@ -33,7 +33,7 @@ def test_the_level_of_a_recording_tells_nothing():
 
 def test_what_it_hears_decides():
     dry, wet = SPEECH, SPEECH + 0.02 * torch.randn(len(SPEECH), generator=torch.Generator().manual_seed(0))
-    assert ESTIMATOR.estimate(dry) != pytest.approx(ESTIMATOR.estimate(wet), rel=1e-5)
+    assert ESTIMATOR.estimate(dry) != pytest.approx(ESTIMATOR.estimate(wet), rel=1e-3)
 
 
 @pytest.mark.parametrize("seconds", [0.3, 3.072, 3.5])
