@@ -219,3 +219,21 @@ def test_the_encoder_leaves_with_a_fitted_probe_and_the_interval_of_rooms_it_nev
     ours, theirs = (part.model.encoder.state_dict() for part in (again, task))
     torch.testing.assert_close(ours["trunk.0.weight"], theirs["trunk.0.weight"], atol=1e-3, rtol=0)
     assert not torch.equal(ours["probe.weight"], encoder.probe.weight)  # it is to be taught under dropout
+
+
+def test_live_rooms_are_drawn_more_often_and_only_a_beginner_sees_mixed_ones(pack, tmp_path: Path):
+    views = [replace(view, held_out=n % 4 == 0, t60_s=0.25 + 0.75 * (n % 2)) for n, view in enumerate(pack.views)]
+    rooms, config = replace(pack, views=views), SceneConfig(image_size=64)
+    beginner = SceneTask(config, rooms, 400)
+    beginner.model.encoder.save(tmp_path / FILE, {})
+    goes_on = SceneTask(config, rooms, 400, init=tmp_path / FILE)
+
+    def t60s(task: SceneTask) -> torch.Tensor:
+        return task.draw(torch.Generator().manual_seed(0))[1][:, 1].exp()
+
+    live, dry = (torch.isclose(t60s(goes_on), torch.tensor(t60_s)) for t60_s in (1.0, 0.25))
+    assert (live | dry).all()
+    share = (goes_on.truth[:, 1] == 0).float().mean()
+    assert live.float().mean() == pytest.approx(float(2 * share / (1 + share)), abs=0.05)
+    mixed_ones = (t60s(beginner) > 0.26) & (t60s(beginner) < 0.99)
+    assert 0.05 < mixed_ones.float().mean() < 0.4
