@@ -1,9 +1,10 @@
 """What is commonly known of how kinds of places sound: for photographs that no response belongs to.
 
-Ranges are wide on purpose, and say no more than that a chapel rings longer than a studio. Sources: control and studio
-rooms, EBU Tech. 3276 (1998); furnished dwellings, Díaz and Pedrero, Applied Acoustics 66 (2005); churches, halls and
-arenas, Kuttruff, Room Acoustics, 6th ed. (2017) and Barron, Auditorium Acoustics, 2nd ed. (2010); industrial halls,
-markets and lobbies, bathrooms, cellars: ISO 12354-6 (2003) with bare walls of such sizes.
+Ranges are wide on purpose, and say no more than that a chapel rings longer than a studio, and that in a field the
+direct sound leads. Sources: control and studio rooms, EBU Tech. 3276 (1998); furnished dwellings, Díaz and Pedrero,
+Applied Acoustics 66 (2005); churches, halls and arenas, Kuttruff, Room Acoustics, 6th ed. (2017) and Barron, Auditorium
+Acoustics, 2nd ed. (2010); industrial halls, markets and lobbies, bathrooms, cellars: ISO 12354-6 (2003) with bare walls
+of such sizes. The open air, and DRR: of eight in ten rooms as simulated (room_kinds.py).
 """
 
 from __future__ import annotations
@@ -28,10 +29,12 @@ T60_RANGES_S: dict[str, tuple[float, float]] = {
     "chapel": (1.2, 4.0),
     "arena": (1.2, 5.0),
     "industrial_hall": (1.2, 5.0),
+    **dict.fromkeys(("field", "forest", "garden", "road", "waterfront"), (0.1, 1.0)),
 }
 LIVE = ("chapel", "hall", "arena", "industrial_hall", "covered_market", "cave_cellar", "lobby")
 DRY = ("living_room", "studio_room", "studio_black")
 OPEN_AIR = ("field", "forest", "garden")
+DRR_RANGES_DB = dict.fromkeys(LIVE, (-20.0, 0.0)) | dict.fromkeys((*OPEN_AIR, "road", "waterfront"), (2.0, 20.0))
 
 
 def fold_of(places: Iterable[tuple[str, str]]) -> dict[str, int]:

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from mvsd.data.pack import Pack, RoomView
 from mvsd.errors import UserError
 from mvsd.training.converters import SceneFeatures
-from mvsd.training.scene_photos import PhotoLesson, out_of_order
+from mvsd.training.scene_photos import HEARD, PhotoLesson, out_of_order
 from mvsd.training.scene_pictures import Draw, augment, layouts, mixed, pictures, reframed, relit
 from mvsd.training.scene_probe import fitted, fitted_under_dropout, interval, share_covered
 from mvsd.training.scene_twins import beside_twins, twins_among
@@ -179,7 +179,7 @@ class SceneTask:
 
     def draw(self, generator: Generator) -> tuple[Tensor, ...]:
         """Augmented pictures (B, 3, S, S), their READINGS (B, 4), shares of materials (B, 3, materials) and of kinds
-        (B, kinds), log mean absorption (B,), layouts (B, 2, GRID, GRID); then photographs and their T60 ranges
+        (B, kinds), log mean absorption (B,), layouts (B, 2, GRID, GRID); then photographs and their ranges
         (PhotoLesson.draw)."""
         pick = torch.multinomial(self.often, self.batch, replacement=True, generator=generator)
         pick, draw = beside_twins(pick, self.twins), Draw(self.batch, generator)
@@ -202,7 +202,7 @@ class SceneTask:
             "absorption": _where_told(said.absorption, absorption, 0.3),
             "layout": 4.0 * _where_told(said.layout, layout, 0.1),
             "contrast": 0.1 * contrast(said.codes, wanted),
-            "photos": 0.3 * out_of_order(answers.read[len(wanted) :, T60], ranges),
+            "photos": 0.3 * sum(map(out_of_order, answers.read[len(wanted) :, HEARD].T, ranges.unbind(1))),
         }
 
     def validate(self, model: nn.Module) -> dict[str, float]:

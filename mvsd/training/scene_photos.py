@@ -1,6 +1,6 @@
 """Photographs of real places in the training of the scene encoder: no response belongs to them, their kind is known.
 
-Two kinds whose T60 ranges do not meet are ranked, and what is read far outside its range is drawn back: a weak hint.
+Two kinds whose ranges do not meet are ranked, and what is read far outside its range is drawn back: a weak hint.
 """
 
 from __future__ import annotations
@@ -12,8 +12,12 @@ from torch import Generator, Tensor
 from torch.nn import functional as F
 
 from mvsd.data.pack import Pack, Photo
-from mvsd.data.places import T60_RANGES_S, fold_of
+from mvsd.data.places import DRR_RANGES_DB, T60_RANGES_S, fold_of
 from mvsd.training.scene_pictures import Draw, pictures, reframed, relit
+from mvsd.vision import READINGS
+
+HEARD = [READINGS.index(name) for name in ("log_t60_s", "drr_tenth_db")]  # what ranges are told of
+UNKNOWN = (-1e3, 1e3)  # a range that holds whatever is read
 
 
 class PhotoLesson:
@@ -24,11 +28,13 @@ class PhotoLesson:
         photos = [p for p in pack.photos if p.category in T60_RANGES_S and fold in (None, folds[p.place])]
         self.batch = batch if photos else 0
         self.images, self.wide = pictures(pack, photos, side) if photos else (torch.zeros(0, 3, side, side), None)
-        self.ranges = torch.tensor([T60_RANGES_S[photo.category] for photo in photos]).reshape(-1, 2).log()
+        t60_s = torch.tensor([T60_RANGES_S[photo.category] for photo in photos]).reshape(-1, 2)
+        drr_db = torch.tensor([DRR_RANGES_DB.get(photo.category, UNKNOWN) for photo in photos]).reshape(-1, 2)
+        self.ranges = torch.stack([t60_s.log(), drr_db / 10], 1)
         self.places = _rows_of_places(photos)
 
     def draw(self, generator: Generator) -> tuple[Tensor, Tensor]:
-        """Augmented photographs (batch, 3, S, S) and the log of their T60 ranges in s, (batch, 2)."""
+        """Augmented photographs (batch, 3, S, S) and the ranges of their HEARD, (batch, 2, 2)."""
         if not self.batch:
             return self.images.float(), self.ranges
         rows = [self.places[int(i)] for i in torch.randint(len(self.places), (self.batch,), generator=generator)]
@@ -44,14 +50,14 @@ def _rows_of_places(photos: list[Photo]) -> list[list[int]]:
     return list(rows.values())
 
 
-def out_of_order(log_t60: Tensor, ranges: Tensor) -> Tensor:
-    """How far readings (B,) contradict ranges (B, 2), both log s: mean over pairs whose ranges do not meet of what the
-    difference lacks to the gap of the middles, halved, and over all of what lies outside the own range."""
-    if not len(log_t60):
-        return log_t60.sum()
+def out_of_order(read: Tensor, ranges: Tensor) -> Tensor:
+    """How far readings (B,) contradict ranges (B, 2) in the same unit: mean over pairs whose ranges do not meet of what
+    the difference lacks to the gap of the middles, halved, and over all of what lies outside the own range."""
+    if not len(read):
+        return read.sum()
     low, high = ranges.unbind(1)
     middle = ranges.mean(1)
     apart = high[:, None] < low[None]  # row: the drier
-    lacks = F.relu((middle[None] - middle[:, None]) / 2 - (log_t60[None] - log_t60[:, None]))
+    lacks = F.relu((middle[None] - middle[:, None]) / 2 - (read[None] - read[:, None]))
     ranked = (lacks * apart).sum() / apart.sum().clamp(min=1)
-    return ranked + (F.relu(low - log_t60) + F.relu(log_t60 - high)).mean()
+    return ranked + (F.relu(low - read) + F.relu(read - high)).mean()
