@@ -137,7 +137,7 @@ class SceneTask:
     """Regression of READINGS, and of what rooms are and are made of; held-out rooms for validation.
 
     A room that rings four times as long is drawn twice as often: misread by the same share, it is more seconds off.
-    init: an encoder to go on from. It is taught by pictures of one room each; mixed ones are for beginners.
+    init: an encoder to go on from.
     """
 
     def __init__(
@@ -166,7 +166,6 @@ class SceneTask:
         self.absorption = torch.tensor([view.absorption or math.nan for view in train]).log()
         self.layouts, self.twins = layouts(pack, train), twins_among(train)
         self.often = (LIVELIER * self.truth[:, T60]).exp()
-        self.mixes = init is None
         self.photos = PhotoLesson(pack, config.image_size, batch // PHOTO_SHARE, photo_fold)
         self.model = Lesson(encoder, max(1, len(materials)), len(kinds))
         if init:
@@ -185,8 +184,8 @@ class SceneTask:
         pick, draw = beside_twins(pick, self.twins), Draw(self.batch, generator)
         images, layouts = reframed([self.images[pick].float() / 255, self.layouts[pick]], self.wide[pick], draw)
         truths = (part[pick] for part in (self.truth, self.surfaces, self.kinds, self.absorption))
-        rooms = (relit(images, draw), *truths, F.adaptive_avg_pool2d(layouts, GRID))
-        return (*(mixed(rooms, generator) if self.mixes else rooms), *self.photos.draw(generator))
+        rooms = mixed((relit(images, draw), *truths, F.adaptive_avg_pool2d(layouts, GRID)), generator)
+        return (*rooms, *self.photos.draw(generator))
 
     def losses(self, model: nn.Module, batch: tuple[Tensor, ...], generator: Generator, step: int) -> dict[str, Tensor]:
         device = next(model.parameters()).device
