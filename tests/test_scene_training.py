@@ -242,3 +242,17 @@ def test_live_rooms_are_drawn_more_often_and_half_of_all_are_mixed(pack):
     often = 2 * share / (1 + share)
     assert float(log_t60.mean()) == pytest.approx((1 - often) * math.log(0.25), abs=0.06)
     assert (~(live | dry)).float().mean() == pytest.approx(often * (1 - often), abs=0.04)
+
+
+def test_what_went_on_from_trained_weights_leaves_a_quarter_of_the_way_back(pack, tmp_path: Path):
+    held = replace(pack, views=[replace(view, held_out=n % 2 == 0) for n, view in enumerate(pack.views)])
+    torch.manual_seed(0)
+    begun = SceneEncoder(SceneConfig(image_size=64))
+    begun.save(tmp_path / FILE, {})
+    task = SceneTask(SceneConfig(image_size=64), held, 8, init=tmp_path / FILE)
+    with torch.no_grad():
+        task.model.encoder.trunk[0].weight += 1.0
+    (tmp_path / "out").mkdir()
+    task.export(task.model.eval(), tmp_path / "out", {})
+    left = SceneEncoder.from_pretrained(tmp_path / "out" / FILE).trunk[0].weight
+    torch.testing.assert_close(left, begun.trunk[0].weight + 0.75, atol=2e-3, rtol=0)
