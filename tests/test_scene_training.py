@@ -254,5 +254,7 @@ def test_what_went_on_from_trained_weights_leaves_a_quarter_of_the_way_back(pack
         task.model.encoder.trunk[0].weight += 1.0
     (tmp_path / "out").mkdir()
     task.export(task.model.eval(), tmp_path / "out", {})
-    left = SceneEncoder.from_pretrained(tmp_path / "out" / FILE).trunk[0].weight
-    torch.testing.assert_close(left, begun.trunk[0].weight + 0.75, atol=2e-3, rtol=0)
+    left = SceneEncoder.from_pretrained(tmp_path / "out" / FILE)
+    torch.testing.assert_close(left.trunk[0].weight, begun.trunk[0].weight + 0.75, atol=2e-3, rtol=0)
+    read = left.probe(looked_at(left, task.other_images))
+    torch.testing.assert_close(read.mean(0), task.other_truth.mean(0), atol=0.02, rtol=0)
