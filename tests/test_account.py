@@ -69,9 +69,18 @@ def test_t60_read_in_the_photo_stands_beside_the_wet_sound(matched: Conversion):
     assert into.name not in told(matched)
 
 
-@pytest.mark.parametrize(("volume_m3", "place"), [(80.0, "a room of 80 m³"), (11_000.0, "open air or a large hall")])
-def test_the_open_air_has_no_volume(matched: Conversion, volume_m3: float, place: str):
-    assert told(replace(matched, read=Reading(0.3, volume_m3, 1.0, 2.0)))["Photo taken for"].after == place
+@pytest.mark.parametrize(
+    ("volume_m3", "drr_db", "place"),
+    [
+        (80.0, 1.0, "a room of 80 m³"),
+        (80.0, 9.0, "a room of 80 m³"),
+        (900.0, 1.0, "a room of 900 m³"),
+        (900.0, 9.0, "open air or a large hall"),
+        (11_000.0, 1.0, "open air or a large hall"),
+    ],
+)
+def test_the_open_air_has_no_volume(matched: Conversion, volume_m3: float, drr_db: float, place: str):
+    assert told(replace(matched, read=Reading(0.3, volume_m3, drr_db, 2.0)))["Photo taken for"].after == place
 
 
 def test_what_a_judge_hears_is_told_of_both_sounds(matched: Conversion):
