@@ -4,8 +4,8 @@ Ranges are wide on purpose, and say no more than that a chapel rings longer than
 direct sound leads. Sources: control and studio rooms, EBU Tech. 3276 (1998); furnished dwellings, Díaz and Pedrero,
 Applied Acoustics 66 (2005); churches, halls and arenas, Kuttruff, Room Acoustics, 6th ed. (2017) and Barron, Auditorium
 Acoustics, 2nd ed. (2010); industrial halls, markets and lobbies, bathrooms, cellars: ISO 12354-6 (2003) with bare walls
-of such sizes. T60 of the open air and both ranges of DRR: after rooms as simulated, where half of the open air lies above
-5 dB, and half of each live kind below 0.4 dB or less.
+of such sizes. T60 of the open air and both ranges of DRR: after rooms as simulated, where half of the open air lies
+above 5 dB, and half of each live kind below 0.4 dB or less.
 """
 
 from __future__ import annotations
