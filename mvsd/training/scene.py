@@ -162,8 +162,6 @@ class SceneTask:
         if not (train and check):
             raise UserError("This pack has pictures of too few rooms to train on some and check on others. Pack more.")
         (self.images, self.wide), self.truth = pictures(pack, train, config.image_size), truths(train)
-        others = [view for view in seen if not (teaches(view) or view.held_out)] or train
-        (self.other_images, _), self.other_truth = pictures(pack, others, config.image_size), truths(others)
         (self.check_images, _), self.check_truth = pictures(pack, check, config.image_size), truths(check)
         materials = sorted({material for view in train for material in view.surfaces})
         kinds = sorted({view.category for view in train} - {""}) or ["unknown"]
@@ -175,6 +173,8 @@ class SceneTask:
         self.model = Lesson(encoder, max(1, len(materials)), len(kinds))
         self.begun: dict[str, Tensor] = {}
         if init:
+            others = [view for view in seen if not (teaches(view) or view.held_out)] or train
+            (self.other_images, _), self.other_truth = pictures(pack, others, config.image_size), truths(others)
             begun = SceneEncoder.from_pretrained(init).eval()
             self.begun = begun.state_dict()
             encoder.load_state_dict(self.begun)
