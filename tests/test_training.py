@@ -7,6 +7,8 @@ import pytest
 import torch
 from tiny import UNET, write_rooms, write_speech
 
+from mvsd.acoustics import BAND_HZ
+from mvsd.audio import MEL, mel_edges_hz
 from mvsd.data.pack import read_pack, write_pack
 from mvsd.denoiser import Denoiser
 from mvsd.errors import UserError
@@ -16,11 +18,11 @@ from mvsd.training.converters import (
     Hints,
     SceneFeatures,
     all_known,
-    judged_bands,
     numbers_of,
 )
 from mvsd.training.loop import LoopConfig, Run, learning_rate, train
 from mvsd.training.recipes import STAGES, WEIGHT_FILES, Clock, Wishes, run_recipe
+from mvsd.training.room_model import bands_ring
 from mvsd.training.scene import features_of, teaches
 from mvsd.training.vocoder import spectral_losses
 from mvsd.unet import Condition
@@ -159,9 +161,15 @@ def test_a_room_rings_as_long_as_is_told_where_t60_is_measured(pack):
     click = torch.full((1, 128, 60), -11.5)
     click[..., 0] = 0.0
     told = replace(Condition.unknown(1), numbers=torch.tensor([[float("nan"), math.log(0.8), 0.0]]))
-    tail = model.see(click, told)[0, 1, judged_bands()].mean(0)
+    centre = mel_edges_hz(MEL)[1:-1]
+    tail = model.see(click, told)[0, 1, (centre >= BAND_HZ[0]) & (centre <= BAND_HZ[1])].mean(0)
     fallen_db = (tail[10] - tail[50]) * 20 / math.log(10)
     assert 60 * (40 * 256 / 16000) / float(fallen_db) == pytest.approx(0.8, rel=0.02)
+
+
+def test_bands_ring_as_measured_in_responses(pack):
+    views = [replace(view, t60_s=0.8 * view.t60_s) for view in pack.views]  # white ones: all bands ring alike
+    torch.testing.assert_close(bands_ring(pack, views), torch.full((128,), -math.log(0.8)), rtol=0, atol=0.15)
 
 
 def test_features_belong_to_their_views(pack):

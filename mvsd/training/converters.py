@@ -8,14 +8,14 @@ from pathlib import Path
 import torch
 from torch import Generator, Tensor
 
-from mvsd.acoustics import BAND_HZ
-from mvsd.audio import MEL, log_mel, mel_edges_hz
+from mvsd.audio import log_mel
 from mvsd.conversion import Settings
 from mvsd.data.pack import Pack, RoomView
 from mvsd.data.pairs import PairMaker, Pairs, Taste
 from mvsd.denoiser import Denoiser, DenoiserConfig
 from mvsd.diffusion import SAMPLERS, Denoise, trailing_steps
 from mvsd.metrics.spectral import detail_ratio, mel_error_db
+from mvsd.training.room_model import bands_ring
 from mvsd.unet import Condition
 
 EDGE = 2  # frames of margin that PairMaker leaves on each side
@@ -102,7 +102,7 @@ class ConverterTask:
         self.pairs = PairMaker(pack, frames, before=before, shown=shown)
         quiet = Taste(measured=0.0, spoilt=0.0, shown=1.0)
         self.check = PairMaker(pack, frames, True, quiet, before, shown)
-        if self.config.centre == "rung" and not init:
+        if self.config.centre == "rung" and fit_steps and not init:
             fit_room(self.model, self.pairs, seed, fit_steps)
 
     def draw(self, generator: Generator) -> tuple[Tensor, Tensor, Condition]:
@@ -200,10 +200,11 @@ def begun(
 def fit_room(model: Denoiser, pairs: PairMaker, seed: int, steps: int) -> None:
     """Set what Polack's model takes for granted: usual rooms, and how a band's T60 and DRR differ from the room's.
 
-    Over the bands that a room's T60 is measured in its bands' mean is that T60: a free fit rings a fifth too long.
+    T60 is measured in responses, DRR is fitted to speech: a fit to speech alone leaves T60 half way.
     """
-    rooms = numbers_of([view for views in pairs.simulated for view in views])
-    model.usual.copy_(rooms.nanmean(0))
+    views = [view for views in pairs.simulated for view in views]
+    model.usual.copy_(numbers_of(views).nanmean(0))
+    model.tilt[0] = bands_ring(pairs.pack, views)
     generator = torch.Generator().manual_seed(seed)
     tilt = model.tilt.requires_grad_()
     optimizer = torch.optim.Adam([tilt], lr=0.05)
@@ -214,13 +215,6 @@ def fit_room(model: Denoiser, pairs: PairMaker, seed: int, steps: int) -> None:
         error = (model.see(source, told)[:, 1, :, -target.shape[-1] :] - target).abs().mean()
         optimizer.zero_grad()
         error.backward()
+        tilt.grad[0] = 0
         optimizer.step()
-        with torch.no_grad():
-            tilt[0] -= tilt[0, judged_bands()].mean()
     tilt.requires_grad_(False)
-
-
-def judged_bands() -> Tensor:
-    """Which mel bands lie where T60 is measured, (128,) bool."""
-    centre, (low, high) = mel_edges_hz(MEL)[1:-1], BAND_HZ
-    return (centre >= low) & (centre <= high)

@@ -271,10 +271,14 @@ def glanced_at(encoder: SceneEncoder, images: Tensor) -> Tensor:
 
 def looked_at(encoder: SceneEncoder, images: Tensor) -> Tensor:
     """Embeddings (N, 256) of pictures (N, 3, S, S) uint8, as SceneEncoder.look has them, in bf16 where faster."""
-    device = encoder.mean.device
-    parts = (part.float().div(255).to(device) for part in images.split(16))
-    with torch.autocast(device.type, torch.bfloat16, enabled=multiplies_bf16(device)):
+    parts = (part.float().div(255).to(encoder.mean.device) for part in images.split(16))
+    with _fast(encoder):
         return torch.cat([encoder.look(part)[0].float().cpu() for part in parts])
+
+
+def _fast(encoder: SceneEncoder) -> torch.autocast:
+    device = encoder.mean.device
+    return torch.autocast(device.type, torch.bfloat16, enabled=multiplies_bf16(device))
 
 
 @torch.no_grad()
@@ -300,5 +304,6 @@ def _look(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Embeddings, tokens and readings of a batch of pictures, augmented or looked at as users' are; half precision."""
     scaled = (images.float() / 255).to(encoder.mean.device)
-    scene, tokens = encoder(augment(scaled, wide, generator)) if generator else encoder.look(scaled)
-    return tuple(part.half().cpu() for part in (scene, tokens, encoder.reading(scene)))
+    with _fast(encoder):
+        scene, tokens = encoder(augment(scaled, wide, generator)) if generator else encoder.look(scaled)
+    return tuple(part.half().cpu() for part in (scene, tokens, encoder.reading(scene.float())))
