@@ -102,6 +102,17 @@ def test_a_run_cut_off_between_two_notes_leaves_the_same_curve(pack_folder, tmp_
     assert curve(tmp_path / "cut") == curve(tmp_path / "whole")
 
 
+@pytest.mark.whole
+def test_what_was_noted_before_a_first_checkpoint_is_noted_once(pack_folder, tmp_path, monkeypatch):
+    monkeypatch.setattr("mvsd.training.loop.NOTE_EVERY", 2)
+    pack = read_pack(pack_folder)
+    train(run(pack, tmp_path / "whole"), steps=4)
+    (tmp_path / "killed").mkdir()
+    (tmp_path / "killed" / "metrics.jsonl").write_text('{"step": 2, "diffusion": 9.9}\n')
+    train(run(pack, tmp_path / "killed"), steps=4)
+    assert curve(tmp_path / "killed") == curve(tmp_path / "whole")
+
+
 def test_a_full_disk_is_told_and_leaves_the_last_checkpoint_whole(pack_folder, tmp_path):
     pack = read_pack(pack_folder)
     first = run(pack, tmp_path)

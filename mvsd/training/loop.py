@@ -144,6 +144,8 @@ class Run:
     def _resume(self) -> None:
         kept = self.folder.read_state(self.accelerator.device)
         if kept is None:
+            if self.leads:
+                self.folder.forget_after(0)
             return
         if kept["about"] != json.dumps(self.about, sort_keys=True):
             raise UserError(f"{self.path} holds a run with other settings. Choose another --out, or go back to those.")
