@@ -172,6 +172,12 @@ def test_bands_ring_as_measured_in_responses(pack):
     torch.testing.assert_close(bands_ring(pack, views), torch.full((128,), -math.log(0.8)), rtol=0, atol=0.15)
 
 
+def test_a_pack_without_decays_says_nothing_of_bands(pack):
+    silent = replace(pack, pools=pack.pools | {"rir": torch.zeros_like(pack.pools["rir"])})
+    with pytest.raises(UserError, match="decays by 25 dB"):
+        bands_ring(silent, silent.views)
+
+
 def test_features_belong_to_their_views(pack):
     encoder = SceneEncoder(SceneConfig(image_size=32)).eval()
     features = features_of(encoder, pack, variants=2)

@@ -204,17 +204,17 @@ def fit_room(model: Denoiser, pairs: PairMaker, seed: int, steps: int) -> None:
     """
     views = [view for views in pairs.simulated for view in views]
     model.usual.copy_(numbers_of(views).nanmean(0))
-    model.tilt[0] = bands_ring(pairs.pack, views)
+    ring = bands_ring(pairs.pack, views)
+    drr = torch.zeros_like(ring, requires_grad=True)
     generator = torch.Generator().manual_seed(seed)
-    tilt = model.tilt.requires_grad_()
-    optimizer = torch.optim.Adam([tilt], lr=0.05)
+    optimizer = torch.optim.Adam([drr], lr=0.05)
     for _ in range(steps):
+        model.tilt = torch.stack([ring, drr])
         drawn = pairs.draw(FIT_BATCH, generator, model.config.level)
         target, source = mels(drawn, "match")
         told = replace(Condition.unknown(len(target)), numbers=numbers_of(drawn.views))
         error = (model.see(source, told)[:, 1, :, -target.shape[-1] :] - target).abs().mean()
         optimizer.zero_grad()
         error.backward()
-        tilt.grad[0] = 0
         optimizer.step()
-    tilt.requires_grad_(False)
+    model.tilt = torch.stack([ring, drr.detach()])

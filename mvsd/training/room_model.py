@@ -14,6 +14,7 @@ from torch import Tensor
 from mvsd.acoustics import RATE, decay_time_s, energy_decay_db
 from mvsd.audio import MEL, mel_edges_hz
 from mvsd.data.pack import Pack, RoomView
+from mvsd.errors import UserError
 
 THIRDS_HZ = 1000 * 2 ** (np.arange(-9, 9) / 3)  # middles of third octaves, 125 Hz to 6.3 kHz
 MEASURED = 200  # rooms are enough to know what is usual in a band
@@ -25,6 +26,8 @@ def bands_ring(pack: Pack, views: list[RoomView]) -> Tensor:
     some = views[:: -(-len(views) // MEASURED)]
     ratios = np.array([_thirds_t60_s(pack.rir(view).numpy()) / view.t60_s for view in some])
     known = ~np.isnan(ratios).all(0)
+    if not known.any():
+        raise UserError("No response of this pack decays by 25 dB. Pack rooms whose responses do.")
     centres = mel_edges_hz(MEL)[1:-1].numpy()
     usual = np.log(np.nanmedian(ratios[:, known], 0))
     return torch.from_numpy(np.interp(np.log(centres), np.log(THIRDS_HZ[known]), usual)).float()
