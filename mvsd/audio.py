@@ -73,7 +73,7 @@ def _is_cut_off(log: str) -> bool:
 
 def _check_length(name: str, seconds: float) -> None:
     if not SHORTEST_S <= seconds <= LONGEST_S:
-        wish = "Record a longer clip" if seconds < SHORTEST_S else "Trim it"
+        wish = "Record a longer clip" if seconds < SHORTEST_S else "Trim it first, in any sound editor"
         raise UserError(f"{name} is {seconds:.2f} s long; we take {LIMITS}. {wish}.")
 
 

@@ -110,6 +110,13 @@ def test_a_study_is_taken_by_keyboard_on_a_phone(page: Page, running: tuple[str,
     answer(page, "1")
     page.get_by_text("2 of 5").wait_for()
     assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
+    page.get_by_text("Ready. Press Play.").wait_for()
+    page.keyboard.press("r")
+    page.get_by_text("Playing Reference").wait_for()
+    page.get_by_role("tab", name="Label").click()
+    page.wait_for_timeout(300)
+    page.get_by_role("tab", name="Take part").click()
+    page.get_by_text("Paused at Reference").wait_for()  # nothing sounds from a tab that is hidden
     page.reload()
     page.get_by_text("2 of 5").wait_for()
     for expected in ("2 of 5", "3 of 5"):
@@ -130,6 +137,18 @@ def test_a_study_is_taken_by_keyboard_on_a_phone(page: Page, running: tuple[str,
     assert {row["participant_id"] for row in rows} == {"<b>P1"}
     assert all(float(row["heard_s_ref"]) >= 0.6 for row in rows)
     assert complaints == []
+
+
+def test_a_study_chosen_by_mistake_leads_back_to_the_list(page: Page, running: tuple[str, LiveStudy, LiveStudy]):
+    page.goto(f"{running[0]}?tab=take-part")
+    for _ in range(2):
+        page.get_by_role("button", name="Rooms").first.click()
+        page.get_by_role("button", name="Begin", exact=True).wait_for()
+        page.get_by_role("button", name="Other studies").click()
+        page.get_by_role("heading", name="Take part in a listening study").wait_for()
+    page.goto(f"{running[0]}study/rooms/")  # an invitation is to one
+    page.get_by_role("button", name="Begin", exact=True).wait_for()
+    assert page.get_by_role("button", name="Other studies").count() == 0
 
 
 def test_an_unsaved_answer_is_told_and_can_be_sent_again(page: Page, running: tuple[str, LiveStudy, LiveStudy]):
@@ -170,6 +189,8 @@ def test_a_visitor_chooses_the_language_passes_the_headphone_check_and_loops_a_p
     page.get_by_label("Language").select_option("de")
     page.get_by_text("Ich habe dies gelesen und möchte teilnehmen.").click()
     page.get_by_role("button", name="Beginnen").click()
+    page.get_by_role("heading", name="Lautstärke").wait_for()
+    page.reload()  # what was not done yet is asked again
     page.get_by_role("button", name="Die Lautstärke stimmt").click()
     page.get_by_role("heading", name="Kopfhörertest").wait_for()
     page.locator(".play:not(:disabled)").wait_for()

@@ -105,7 +105,7 @@ def advanced(words: Wording, samplers: tuple[str, ...], fields: dict[str, gr.com
         USUAL_STEPS[words.task],
         step=1,
         label="Steps",
-        info="As set, it measures best.",
+        info=f"Measured best: {USUAL_STEPS[words.task]}.",
     )
     fields["sampler"] = gr.Radio(list(samplers), value=samplers[0], label="Sampler")
     with gr.Row():

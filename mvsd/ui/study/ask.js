@@ -21,9 +21,10 @@ export async function ask(address, body, token = "") {
   return said;
 }
 
-// Private windows may have no memory; the link works without it.
+// Private windows may have no memory but that of the page; the link works without it. set: whether it will last.
+const brief = new Map();
 export const memory = {
-  get: (key) => { try { return localStorage.getItem(key); } catch { return null; } },
-  set: (key, value) => { try { localStorage.setItem(key, value); return true; } catch { return false; } },
-  forget: (key) => { try { localStorage.removeItem(key); } catch { /* no memory */ } },
+  get: (key) => { try { return localStorage.getItem(key); } catch { return brief.get(key) ?? null; } },
+  set: (key, value) => { try { localStorage.setItem(key, value); return true; } catch { brief.set(key, value); return false; } },
+  forget: (key) => { try { localStorage.removeItem(key); } catch { brief.delete(key); } },
 };

@@ -30,7 +30,11 @@ export class Desk {
     this.onPointer = (event) => { this.input = event.pointerType === "mouse" ? "mouse" : "touch"; };
     document.addEventListener("keydown", this.onKey);
     document.addEventListener("pointerdown", this.onPointer);
-    this.timer = setInterval(() => player.isPlaying && move(), EVERY_MS);
+    this.timer = setInterval(() => {
+      if (!player.isPlaying) return;
+      if (root.checkVisibility()) move();
+      else player.pause(); // what is hidden, as in another tab of the page, is not listened to
+    }, EVERY_MS);
   }
 
   // urls: slot -> address. ready: called once every clip is there.

@@ -8,17 +8,20 @@ import { showTrial } from "./trial.js";
 import { LANGUAGES, choose } from "./words.js";
 
 const WITHDRAW = "#withdraw"; // end of an address where only withdrawing is asked
+const volume = (key) => `${key}-volume`; // that it was set on this device
 
 // base: address that ends in /study/. The study is named by the address of the page, else chosen from a list.
 export async function takePart(root, base) {
   const query = new URLSearchParams(location.search);
   const screens = new Screens(root);
   const say = (...text) => screens.say(...text);
+  let back = null; // to the list, where one was shown
 
   async function list() {
     const studies = await ask(`${base}list`);
     if (!studies.length) return screens.show(title(say("none_open")), h("p", {}, say("none_open_more")));
     if (studies.length === 1) return open(studies[0].id);
+    back = () => screens.run(list);
     screens.show(title(say("take_part")), ...studies.map((study) =>
       h("p", {}, button(study.title, () => screens.run(() => open(study.id)), ""))));
   }
@@ -52,7 +55,8 @@ export async function takePart(root, base) {
       try {
         const { token } = await ask(`${at}begin`, { consent_version: told.consent_version, participant, language: told.language });
         memory.set(key, token);
-        sound(told.level_db, () => resume(at, key, token));
+        memory.forget(volume(key));
+        await resume(at, key, token);
       } catch (error) {
         failure.textContent = screens.say.failure(error);
       }
@@ -61,10 +65,12 @@ export async function takePart(root, base) {
       h("section", { class: "consent", "aria-label": say("consent") }, ...paragraphs(told.consent),
         h("p", {}, say("kept", { what: told.retention })), told.ethics ? h("p", {}, say("ethics", { number: told.ethics })) : null,
         told.contact ? h("p", {}, say("contact", { whom: told.contact })) : null),
-      h("label", { class: "agree" }, agree, ` ${say("agree")}`), failure, start);
+      h("label", { class: "agree" }, agree, ` ${say("agree")}`), failure,
+      h("div", { class: "send" }, start, back ? button(say("other_studies"), back, "") : null));
   }
 
-  function sound(level_db, done) {
+  async function sound(at, key, token) {
+    const { level_db } = await ask(`${at}welcome`);
     let stop = null;
     const tone = h("button", { type: "button", "aria-pressed": "false", onclick: async () => {
       if (stop) stop();
@@ -73,14 +79,18 @@ export async function takePart(root, base) {
       tone.textContent = say(stop ? "tone_stop" : "tone_play");
     } }, say("tone_play"));
     screens.show(title(say("volume")), h("p", { class: "warning" }, say("volume_warning")), h("p", {}, say("volume_how")),
-      tone, button(say("volume_done"), () => screens.run(done)));
+      h("div", { class: "send" }, tone, button(say("volume_done"), () => {
+        memory.set(volume(key), "set");
+        return screens.run(() => resume(at, key, token));
+      })));
     screens.until(() => stop?.());
   }
 
   async function resume(at, key, token) {
     const state = await ask(`${at}state`, {}, token);
     await screens.speak(state.language);
-    await go(at, key, token, state);
+    const hears = state.stage !== "away" && state.stage !== "done";
+    await (hears && !memory.get(volume(key)) ? sound(at, key, token) : go(at, key, token, state));
   }
 
   async function go(at, key, token, state) {
