@@ -6,9 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from torch import Tensor
 
-from mvsd.acoustics import free_decay_db, free_decay_t60
+from mvsd.acoustics import free_decay, free_decay_t60, mid_band
 from mvsd.audio import speech_level
 from mvsd.conversion import Conversion, Reading
 
@@ -18,7 +19,7 @@ MADE = "How it was made"  # the last one
 WORD_END_DB = -30.0  # a word is over where the dry speech has fallen this far below its level
 LATER_S, WINDOW_S = 0.2, 0.05  # the level is read in 50 ms, 0.2 s after the last word
 SHORTEST_DECAY_S = 0.05  # a shorter curve is not drawn
-LOWEST_DB = -45.0  # of the curves drawn
+FALLEN_DB = -45.0  # the lowest that is drawn of a curve, re its beginning
 
 
 @dataclass(frozen=True)
@@ -56,12 +57,23 @@ def last_word(conversion: Conversion, *, dry_is_after: bool) -> int:
 
 
 def curves(conversion: Conversion, *, dry_is_after: bool) -> dict[str, np.ndarray]:
-    """Energy decay in dB after the last word, of "before" and "after" where there is a decay to be seen."""
+    """Energy still to come after the last word, of "before" and "after" where there is a decay to be seen.
+
+    (samples,) in dB re a second of the same speech, so that a dry voice, of which little is left, lies low.
+    """
     end, rate = last_word(conversion, dry_is_after=dry_is_after), conversion.sample_rate
     pair = zip(("before", "after"), recorded(conversion), strict=True)
-    decays = {name: free_decay_db(audio, end, rate) for name, audio in pair}
-    drawn = {name: decay[decay > LOWEST_DB] for name, decay in decays.items()}
-    return {name: decay for name, decay in drawn.items() if len(decay) >= SHORTEST_DECAY_S * rate}
+    drawn = {name: _curve(audio, end, rate) for name, audio in pair}
+    return {name: curve for name, curve in drawn.items() if len(curve) >= SHORTEST_DECAY_S * rate}
+
+
+def _curve(audio: np.ndarray, end: int, rate: int) -> np.ndarray:
+    left = free_decay(audio, end, rate)
+    if not len(left):
+        return left
+    speech = torch.from_numpy(mid_band(audio, rate)[:end].copy())
+    drawn = left[left > left[0] * 10 ** (FALLEN_DB / 10)]
+    return 10 * np.log10(drawn) - 20 * np.log10(speech_level(speech, rate))
 
 
 def level_later_db(audio: np.ndarray, end: int, level: float, rate: int) -> float | None:

@@ -77,8 +77,8 @@ def c50_db(rir: np.ndarray, rate: int = RATE, direct: int = DIRECT_SAMPLE) -> fl
     return _ratio_db(rir, direct + int(0.05 * rate))
 
 
-def free_decay_db(audio: np.ndarray, begin: int, rate: int = RATE) -> np.ndarray:
-    """Energy decay curve in dB over 355-2,840 Hz of what comes after sample `begin`, down to the floor it ends in.
+def free_decay(audio: np.ndarray, begin: int, rate: int = RATE) -> np.ndarray:
+    """Energy still to come over 355-2,840 Hz, in squares times seconds: from sample `begin` to the floor it ends in.
 
     audio: (samples,). A floor bends the Schroeder curve: its power is taken off (Chu 1978), the decay is cut 6 dB above
     it, and what the cut takes away is put back as the end of an exponential (Lundeby et al. 1995). Returns (samples,)
@@ -100,7 +100,13 @@ def free_decay_db(audio: np.ndarray, begin: int, rate: int = RATE) -> np.ndarray
         return nothing
     rest = (limit - floor) * frame * DB_PER_NEPER_OF_POWER / -slope_db
     left = np.cumsum((tail[: frames * frame] ** 2 - floor)[::-1])[::-1] + rest
-    return 10 * np.log10(np.maximum(left / left[0], 1e-30))
+    return np.maximum(left, 1e-30 * left[0]) / rate
+
+
+def free_decay_db(audio: np.ndarray, begin: int, rate: int = RATE) -> np.ndarray:
+    """`free_decay` as a curve in dB that starts from 0."""
+    left = free_decay(audio, begin, rate)
+    return 10 * np.log10(left / left[:1])
 
 
 def free_decay_t60(audio: np.ndarray, speech_end: int, rate: int = RATE) -> float | None:

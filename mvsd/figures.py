@@ -21,7 +21,7 @@ from mvsd.audio import MEL, MelSpec, mel_basis
 PAPER, INK, GRID = "#171514", "#d9d2c7", "#3a3531"
 LINES = {"before": ("#c9a47c", "--"), "after": ("#7fc4b1", "-")}
 RANGE_DB = 80.0  # from the loudest point of the source down to black
-LOWEST_DB = -50.0  # of the decay curves
+DECAYS_DB = (-80, 0)  # what is shown of decay curves
 DB_PER_NEPER = 20 / float(np.log(10))
 TICKS_HZ = (250, 500, 1000, 2000, 4000)
 SIZE_IN, DPI = (5.4, 4.4), 200  # 540 x 450 points on the page, drawn twice as fine for sharp screens
@@ -103,9 +103,10 @@ def _label(axes: matplotlib.axes.Axes, title: str, spec: MelSpec) -> None:
 
 
 def decay_curves(curves: dict[str, np.ndarray], rate: int) -> np.ndarray:
-    """How far the energy still to come has fallen, from the end of the last word.
+    """The energy still to come, from the end of the last word.
 
-    curves: "before", "after", or both -> (samples,) dB re the start, at rate Hz. Returns (height, width, 3) uint8.
+    curves: "before", "after", or both -> (samples,) at rate Hz, in dB re a second of speech. Returns (height, width, 3)
+    uint8.
     """
     with styled():
         figure = Figure((SIZE_IN[0], 2.7), dpi=DPI)
@@ -117,9 +118,9 @@ def decay_curves(curves: dict[str, np.ndarray], rate: int) -> np.ndarray:
             seconds = np.arange(len(decay_db))[::step] / rate
             axes.plot(seconds, decay_db[::step], line, color=colour, linewidth=2, label=label)
             longest = max(longest, len(decay_db) / rate)
-        axes.set(xlim=(0, longest * 1.05), ylim=(LOWEST_DB, 3), xlabel="seconds")
-        axes.set_yticks([0, -10, -20, -30, -40, -50])
-        axes.set_title("Energy decay after the last word, dB", loc="left", fontsize=11, fontweight="bold", pad=4)
+        axes.set(xlim=(0, longest * 1.05), ylim=DECAYS_DB, xlabel="seconds", yticks=range(-80, 1, 20))
+        title = "Energy left after the last word, dB re 1 s of speech"
+        axes.set_title(title, loc="left", fontsize=11, fontweight="bold", pad=4)
         axes.grid(alpha=0.7)
         if curves:
             axes.legend(loc="upper right")

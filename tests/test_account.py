@@ -9,7 +9,7 @@ import pytest
 import torch
 from conftest import ECHO_S, EchoConverter, talk
 
-from mvsd.account import T60, Row, account, curves, last_word_end
+from mvsd.account import T60, Row, account, curves, last_word, last_word_end
 from mvsd.acoustics import free_decay_db
 from mvsd.audio import SAMPLE_RATE
 from mvsd.clip import Clip
@@ -52,6 +52,16 @@ def test_the_decay_curve_of_exponential_noise_is_a_straight_line():
 
 def test_only_what_decays_is_drawn(matched: Conversion):
     assert list(curves(matched, dry_is_after=False)) == ["after"]
+
+
+def test_a_curve_starts_with_what_is_left_of_the_speech(matched: Conversion):
+    faint_tail = matched.audio.clone()
+    faint_tail[last_word(matched, dry_is_after=False) :] *= 0.1
+    both = (matched, replace(matched, audio=faint_tail))
+    loud, faint = (curves(conversion, dry_is_after=False)["after"] for conversion in both)
+    shared = slice(SAMPLE_RATE // 20, min(len(loud), len(faint)))  # the step itself rings in the band's filter
+    np.testing.assert_allclose(faint[shared], loud[shared] - 20, atol=0.5)
+    assert -40 < loud[0] < 0
 
 
 def test_the_seed_and_the_settings_are_told(matched: Conversion):

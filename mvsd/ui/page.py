@@ -36,8 +36,8 @@ MATCH_WORDS = Wording(
     advice="Add a photo and a clip, then press Match the room.",
     before="As recorded",
     after="In the room",
-    decay_note="Each curve starts from 0 dB where the last word ends, and stops where nothing more can be told from "
-    "noise. The slower it falls, the longer the room rings.",
+    decay_note="Each curve starts with the sound that is left where the last word ends, and stops where nothing more "
+    "can be told from noise. The slower it falls, the longer the room rings.",
 )
 
 DEREVERB_WORDS = Wording(
@@ -53,8 +53,8 @@ DEREVERB_WORDS = Wording(
     advice="Add a recording, then press Remove the room.",
     before="As recorded",
     after="Without the room",
-    decay_note="Each curve starts from 0 dB where the last word ends, however little is left by then. So a dry "
-    "voice may flatten early: what is left of it is faint.",
+    decay_note="Each curve starts with the sound that is left where the last word ends. The lower it lies, the less "
+    "there is to hear of the room; how steep it is tells little once that is faint.",
 )
 
 
