@@ -151,6 +151,18 @@ def test_a_study_chosen_by_mistake_leads_back_to_the_list(page: Page, running: t
     assert page.get_by_role("button", name="Other studies").count() == 0
 
 
+@pytest.mark.parametrize(
+    "how", ["Storage.prototype.setItem = no", "Object.defineProperty(window, 'localStorage', { get: no })"]
+)
+def test_a_browser_that_keeps_nothing_is_asked_for_the_volume_once(
+    page: Page, running: tuple[str, LiveStudy, LiveStudy], how: str
+):
+    page.add_init_script(f"const no = () => {{ throw new Error('none'); }}; {how}")
+    page.goto(f"{running[0]}study/rooms/")
+    begin(page)
+    page.get_by_text("1 of 5").wait_for()
+
+
 def test_an_unsaved_answer_is_told_and_can_be_sent_again(page: Page, running: tuple[str, LiveStudy, LiveStudy]):
     address, live, _ = running
     complaints = []

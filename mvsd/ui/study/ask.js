@@ -23,8 +23,17 @@ export async function ask(address, body, token = "") {
 
 // Private windows may have no memory but that of the page; the link works without it. set: whether it will last.
 const brief = new Map();
+const lasting = (work) => { try { return work(localStorage); } catch { return null; } };
 export const memory = {
-  get: (key) => { try { return localStorage.getItem(key); } catch { return brief.get(key) ?? null; } },
-  set: (key, value) => { try { localStorage.setItem(key, value); return true; } catch { brief.set(key, value); return false; } },
-  forget: (key) => { try { localStorage.removeItem(key); } catch { brief.delete(key); } },
+  get: (key) => brief.get(key) ?? lasting((store) => store.getItem(key)),
+  set: (key, value) => {
+    memory.forget(key);
+    const lasts = Boolean(lasting((store) => { store.setItem(key, value); return true; }));
+    if (!lasts) brief.set(key, value);
+    return lasts;
+  },
+  forget: (key) => {
+    brief.delete(key);
+    lasting((store) => store.removeItem(key));
+  },
 };
